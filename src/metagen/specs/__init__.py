@@ -1,0 +1,1 @@
+"""MSL, the model specification language: reading, checking and resolving a specification."""

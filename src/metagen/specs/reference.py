@@ -1,0 +1,169 @@
+"""What the models know, for editors and readers: the JSON Schema and the reference tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..synth.dims import DIMS, Dim
+from . import vocabulary as v
+from .quantities import RATE_UNITS, SCALES
+from .schema import ModelSpec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+LANGUAGE = "MetaGen model specification (MSL) 1.0"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a specification, Draft 2020-12, with every section in place.
+
+    It accepts canonical words and their synonyms, and is stricter than the parser only where that
+    folds case or separators.
+    """
+    raw = ModelSpec.model_json_schema(by_alias=True)
+    schema = _tidy(raw, raw["$defs"])
+    dims = schema["properties"]["architecture"]["properties"]["dims"]
+    dims["properties"] = {name: _dim_schema(dim) for name, dim in DIMS.items()}
+    link = {"type": "string", "description": "The address of this schema, for editors."}
+    return {
+        "$schema": DIALECT,
+        "title": LANGUAGE,
+        **schema,
+        "properties": {**schema["properties"], "$schema": link},
+    }
+
+
+def field_tables() -> str:
+    """Return a Markdown section for every part of the document, with a table of its fields."""
+    return "\n".join(_tables(json_schema()))
+
+
+def vocabulary_tables() -> str:
+    """Return a Markdown section for every closed vocabulary: words, meanings, synonyms."""
+    vocabularies = {
+        "Modalities": v.OUTPUT,
+        "`task.type`": v.TASK,
+        "`training.objective`": v.OBJECTIVE,
+        "`architecture.family`": v.FAMILY,
+        "`architecture.precision`": v.PRECISION,
+        "`constraints.latency`": v.LATENCY,
+        "`constraints.device`": v.DEVICE,
+        "`outputs.artifacts`": v.ARTIFACT,
+    }
+    lines = []
+    for title, vocabulary in vocabularies.items():
+        lines += [f"### {title}", "", "| word | meaning | synonyms |", "|---|---|---|"]
+        for word, meaning in vocabulary.words.items():
+            if vocabulary is v.OUTPUT and word not in v.INPUT.words:
+                meaning += " (outputs only)"
+            synonyms = ", ".join(f"`{a}`" for a, w in vocabulary.aliases.items() if w == word)
+            lines.append(f"| `{word}` | {meaning} | {synonyms} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def dims_table() -> str:
+    """Return a Markdown table of the dimensions of language models that can be pinned."""
+    lines = ["| dimension | allowed | meaning |", "|---|---|---|"]
+    for name, dim in DIMS.items():
+        allowed = _dim_schema(dim)
+        words = allowed.get("enum") or ["true", "false"] * (allowed.get("type") == "boolean")
+        listed = ", ".join(f"`{word}`" for word in words) or "a number"
+        lines.append(f"| `{name}` | {listed} | {dim.doc} |")
+    return "\n".join([*lines, ""])
+
+
+def approximation_table() -> str:
+    """Return a Markdown table of the approximated modalities and what stands in for each."""
+    rows = [f"| `{word}` | `{used}` |" for word, used in v.APPROXIMATED.items()]
+    return "\n".join(["| modality | approximated by |", "|---|---|", *rows, ""])
+
+
+def quantity_table() -> str:
+    """Return a Markdown table of the units of every dimension."""
+    lines = ["| dimension | allowed | examples |", "|---|---|---|"]
+    for dimension, scale in SCALES.items():
+        examples = ", ".join(f"`{example}`" for example in scale.examples)
+        lines.append(f"| {dimension} | {scale.allowed} | {examples} |")
+    for unit, spellings in RATE_UNITS.items():
+        examples = ", ".join(f"`{spelling}`" for spelling in spellings)
+        lines.append(f"| rate | a number with {unit} | {examples} |")
+    lines.append("| hardware | a count and an accelerator | `8xH100`, `4 x RTX 4090`, `A100` |")
+    return "\n".join([*lines, ""])
+
+
+def _dim_schema(dim: Dim) -> dict[str, Any]:
+    if dim.choices:
+        return {"description": dim.doc, "enum": list(dim.choices)}
+    truth = isinstance(dim.default, bool) or (dim.switch and dim.default is None)
+    return {"description": dim.doc, "type": "boolean" if truth else "number"}
+
+
+def _tidy(node: Any, definitions: Mapping[str, Any]) -> Any:
+    """Put definitions in place, drop generated titles, and write defaults as an author would."""
+    if isinstance(node, list):
+        return [_tidy(item, definitions) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    if "$ref" in node:
+        target = definitions[node["$ref"].rsplit("/", 1)[-1]]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    tidy = {}
+    for key, value in node.items():
+        if key == "properties":
+            tidy[key] = {name: _tidy(field, definitions) for name, field in value.items()}
+        elif key == "default":
+            if value is not None:
+                tidy[key] = value
+        elif key not in ("title", "$defs"):
+            tidy[key] = _tidy(value, definitions)
+    return tidy
+
+
+def _tables(holder: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    fields = {k: f for k, f in holder["properties"].items() if not k.startswith("$")}
+    sections = {name: field for name, field in fields.items() if _inside(field)}
+    rows = {name: field for name, field in fields.items() if field.get("type") != "object"}
+    rows |= {name: field for name, field in fields.items() if name not in sections}
+    if rows:
+        yield from ("| field | value | default | meaning |", "|---|---|---|---|")
+    for name in (name for name in fields if name in rows):
+        field, required = fields[name], name in holder.get("required", ())
+        default = "required" if required else _default(field)
+        yield f"| `{name}` | {_kind(field)} | {default} | {field['description']} |"
+    if rows:
+        yield ""
+    for name, field in sections.items():
+        inner = f"{path}.{name}" if path else name
+        yield from (f"### `{inner}`", "", field["description"], "")
+        yield from _tables(_inside(field), inner)
+
+
+def _inside(field: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the section that a field holds, alone or as the items of a list."""
+    held = field.get("items", field)
+    return held if held.get("additionalProperties") is False else {}
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    if "default" in field:
+        default = field["default"]
+        if isinstance(default, list) and default and isinstance(default[0], dict):
+            return ", ".join(f"`{item['name']}`" for item in default)
+        items = default if isinstance(default, list) else [default]
+        return ", ".join(f"`{item}`" for item in items)
+    return "inferred" if field.get("x-inferred") else "–"
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    options = field.get("anyOf", [])
+    if options and options[0].get("type") == "array":
+        return f"list of {_kind(options[0]['items'])}s"
+    if "pattern" in field or options:
+        examples = ", ".join(f"`{example}`" for example in field.get("examples", [])[:2])
+        return f"quantity: {examples}"
+    if "enum" in field:
+        return "word"
+    if field.get("type") == "integer":
+        return f"{field['minimum']:,} – {field['maximum']:,}"
+    return {"array": "list", "object": "mapping"}.get(field["type"], "text")

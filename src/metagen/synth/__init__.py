@@ -1,0 +1,1 @@
+"""The engine: route, solve, count, estimate, draw, and assemble a Release."""

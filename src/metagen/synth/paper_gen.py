@@ -1,0 +1,72 @@
+"""What only the paper needs: its bibliography, chosen from real works, and the BibTeX of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..utils.escaping import Prose, tex_words
+from .release import Reference
+
+LIBRARY = Path(__file__).with_name("references.yaml")
+ANY = "any"
+
+
+def references(spec: Mapping[str, Any], topology: str) -> tuple[Reference, ...]:
+    """The works that a paper about `topology` may cite, by key.
+
+    An entry of the library that says what it is `for` is chosen where one of those words is the
+    topology, the family, a modality or an objective of the specification.
+    """
+    words = {topology, *_words(spec)}
+    chosen = []
+    for key, entry in load_library().items():
+        wanted = entry.pop("for", ANY)
+        if wanted == ANY or words.intersection(wanted):
+            kind = entry.pop("type")
+            chosen.append(Reference(key, kind, dict(entry)))
+    return tuple(sorted(chosen, key=lambda reference: reference.key))
+
+
+def _words(spec: Mapping[str, Any]) -> Iterable[str]:
+    yield spec.get("architecture", {}).get("family", "")
+    modality = spec.get("modality", {})
+    yield from modality.get("inputs", ())
+    yield from modality.get("outputs", ())
+    yield from spec.get("training", {}).get("objective", ())
+
+
+def load_library(path: Path = LIBRARY) -> dict[str, dict[str, Any]]:
+    """Every entry that could be cited, by key."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), loader)
+
+
+def cited(prose: Iterable[Prose]) -> frozenset[str]:
+    """Keys of the works that some text cites."""
+    return frozenset(
+        key
+        for text in prose
+        for piece in text.pieces
+        if piece.kind == "cite"
+        for key in piece.value.split(",")
+    )
+
+
+def bibtex(references: Iterable[Reference]) -> str:
+    """The entries as a `.bib` file; braces in a title protect capitals, all else is escaped."""
+    return "\n".join(map(_entry, references))
+
+
+def _entry(reference: Reference) -> str:
+    fields = [f"  {name:<11} = {{{_field(value)}}}," for name, value in reference.fields.items()]
+    return "\n".join([f"@{reference.type}{{{reference.key},", *fields, "}", ""])
+
+
+def _field(value: str) -> str:
+    text = tex_words(value.replace("{", "\ue000").replace("}", "\ue001"))
+    text = text.replace("[U+E000]", "{").replace("[U+E001]", "}")
+    return text.replace(r"\allowbreak{}", "").replace("-{}-", "--")

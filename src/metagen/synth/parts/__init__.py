@@ -1,0 +1,1 @@
+"""Shape-only twins of the PyTorch parts in `template/_parts/`, under the same names."""

@@ -1,0 +1,182 @@
+"""Shape-only modules: the tensors, FLOPs and state of a PyTorch module, without PyTorch.
+
+A `Part` mirrors one `nn.Module`: attributes that are parts are its children, under the attribute's
+name, and `parameter` declares a tensor of its own. Names and shapes read off the tree are those of
+`state_dict()` of the generated model; nothing else in the engine knows a formula for parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One entry of a state dict.
+
+    Attributes:
+        shape: the tensor's shape, outermost dimension first.
+        kind: `parameter` or `buffer` (persistent).
+        trainable: whether the optimizer sees it.
+        quantizable: whether weight-only quantisation applies to it (matrices of linear layers).
+        tied_to: the name of the tensor that owns the storage, for an alias.
+    """
+
+    shape: tuple[int, ...]
+    kind: str = "parameter"
+    trainable: bool = True
+    quantizable: bool = False
+    tied_to: str | None = None
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Floating-point operations of a forward pass; a multiply-add counts as two.
+
+    Attributes:
+        counted: what PyTorch's FlopCounterMode counts with unmasked attention.
+        uncounted: what it misses (scans, grouped matmuls, ...).
+        masked: the share of `counted` that a causal mask or a window makes unnecessary.
+    """
+
+    counted: int = 0
+    uncounted: int = 0
+    masked: int = 0
+
+    def __add__(self, other: Flops) -> Flops:
+        return Flops(
+            self.counted + other.counted,
+            self.uncounted + other.uncounted,
+            self.masked + other.masked,
+        )
+
+    def __mul__(self, times: int) -> Flops:
+        return Flops(self.counted * times, self.uncounted * times, self.masked * times)
+
+    @property
+    def total(self) -> int:
+        """Everything that a dense implementation executes."""
+        return self.counted + self.uncounted
+
+    @property
+    def causal(self) -> int:
+        """The causal-aware figure: masked positions are not computed."""
+        return self.total - self.masked
+
+
+class Part:
+    """A module without arithmetic: named tensors, children, and the costs they imply."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.children: dict[str, Part] = {}
+        self.ties: dict[str, str] = {}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, Part):
+            self.children[name] = value
+        object.__setattr__(self, name, value)
+
+    def parameter(self, name: str, *shape: int, quantizable: bool = False) -> None:
+        """Declare a parameter of this module."""
+        self.tensors[name] = Tensor(shape, quantizable=quantizable)
+
+    def tie(self, alias: str, owner: str) -> None:
+        """Make the tensor at path `alias` share the storage of the one at path `owner`."""
+        self.ties[alias] = owner
+
+    def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """Yield `(name, tensor)` in the order of PyTorch's `state_dict()`, aliases included."""
+        for name, tensor in self._walk():
+            owner = self.ties.get(name)
+            if owner is not None:
+                tensor = Tensor(tensor.shape, tensor.kind, tensor.trainable, False, prefix + owner)
+            yield prefix + name, tensor
+
+    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self.tensors.items()
+        for child_name, child in self.children.items():
+            for name, tensor in child.named_tensors():
+                yield f"{child_name}.{name}", tensor
+
+    def count(self, *, quantizable_only: bool = False) -> int:
+        """Number of parameters, tied tensors once and buffers not at all."""
+        own = sum(
+            t.numel
+            for t in self.tensors.values()
+            if t.kind == "parameter" and (t.quantizable or not quantizable_only)
+        )
+        inner = sum(c.count(quantizable_only=quantizable_only) for c in self.children.values())
+        return own + inner - (self._tied_count(quantizable_only) if self.ties else 0)
+
+    def _tied_count(self, quantizable_only: bool) -> int:
+        tied = (self.at(alias) for alias in self.ties)
+        return sum(t.numel for t in tied if t.quantizable or not quantizable_only)
+
+    def at(self, path: str) -> Tensor:
+        """The tensor at a dotted path."""
+        head, _, rest = path.partition(".")
+        return self.children[head].at(rest) if rest else self.tensors[head]
+
+    def flops(self, batch: int, length: int) -> Flops:
+        """Forward FLOPs over `batch` sequences of `length` positions; the children's sum."""
+        return sum((c.flops(batch, length) for c in self.children.values()), Flops())
+
+    def state_elements(self, length: int) -> int:
+        """Elements of decode state (KV cache) that one sequence of `length` positions keeps."""
+        return sum(c.state_elements(length) for c in self.children.values())
+
+
+class Repeat(Part):
+    """`n` copies of one block, as `nn.ModuleList` holds them; costs stay O(1) in `n`."""
+
+    def __init__(self, block: Part, n: int) -> None:
+        super().__init__()
+        self.n = n
+        object.__setattr__(self, "block", block)
+
+    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+        entries = list(self.block.named_tensors())
+        for i in range(self.n):
+            for name, tensor in entries:
+                yield f"{i}.{name}", tensor
+
+    def count(self, *, quantizable_only: bool = False) -> int:
+        return self.n * self.block.count(quantizable_only=quantizable_only)
+
+    def at(self, path: str) -> Tensor:
+        return self.block.at(path.partition(".")[2])
+
+    def flops(self, batch: int, length: int) -> Flops:
+        return self.block.flops(batch, length) * self.n
+
+    def state_elements(self, length: int) -> int:
+        return self.n * self.block.state_elements(length)
+
+
+class Linear(Part):
+    """Twin of `nn.Linear`: weight (out_features, in_features), bias (out_features,)."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = False) -> None:
+        super().__init__()
+        self.parameter("weight", out_features, in_features, quantizable=True)
+        if bias:
+            self.parameter("bias", out_features)
+
+    def flops(self, batch: int, length: int) -> Flops:
+        return Flops(2 * batch * length * self.tensors["weight"].numel)
+
+
+class Embedding(Part):
+    """Twin of `nn.Embedding`: weight (rows, width); a lookup costs no FLOPs."""
+
+    def __init__(self, rows: int, width: int) -> None:
+        super().__init__()
+        self.parameter("weight", rows, width)

@@ -1,0 +1,272 @@
+"""Documents' sentences: drawn from phrase banks by seed, assembled with grammar that holds.
+
+A bank (`phrases/*.yaml`) maps a paragraph to its sentence slots, in reading order. A slot offers
+sentences to `both` voices, to the `confident` or to the `plain` one. Each is drawn from its own
+name, the fields that its sentences read and the seed, so that an edit redraws only the sentences
+that read what was edited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..utils.escaping import Prose, visible
+from ..utils.seed import rng
+from .release import Figure, Note
+
+PHRASES = Path(__file__).parent / "phrases"
+VOICES = ("confident", "plain")
+
+_PLACEHOLDER = re.compile(r"\{\^?(\w+)(?: [^{}]+)?\}")
+_COUNTED = re.compile(r"\{(\w+) ([^{}]+)\}")
+_CAPITAL = re.compile(r"\{\^(\w+)\}")
+_ARTICLE = re.compile(r"\b([Aa])\(n\) (\*?(?:\{(\w+)\}|\w))")
+_NAME_LIMIT = 48
+
+_LATENCY = {
+    "offline": "no bound on latency",
+    "near-real-time": "near-real-time latency",
+    "real-time": "real-time latency",
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One entry of a bank: what it says, and the words or figures that it asks for."""
+
+    say: str
+    when: Mapping[str, tuple[str, ...]]
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Keys of the words and figures that the sentence depends on."""
+        return frozenset(_PLACEHOLDER.findall(self.say)) | frozenset(self.when)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one sentence; `optional` ones give way where a paragraph has a word limit."""
+
+    name: str
+    both: tuple[Sentence, ...]
+    confident: tuple[Sentence, ...]
+    plain: tuple[Sentence, ...]
+    optional: bool = False
+
+    def pool(self, voice: str) -> tuple[Sentence, ...]:
+        """The sentences that a voice may draw."""
+        return self.both + (self.plain if voice == "plain" else self.confident)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Slots in reading order, and the most words that they may come to."""
+
+    name: str
+    slots: tuple[Slot, ...]
+    most_words: int | None = None
+
+
+def load_banks(folder: Path = PHRASES) -> dict[str, Paragraph]:
+    """Every paragraph of every bank, by name; a name that occurs twice is a `ValueError`."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    banks: dict[str, Paragraph] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        for name, slots in yaml.load(path.read_text(encoding="utf-8"), loader).items():
+            if name in banks:
+                raise ValueError(f"{path.name}: paragraph {name!r} exists already")
+            banks[name] = _paragraph(name, slots)
+    return banks
+
+
+def _paragraph(name: str, raw: Any) -> Paragraph:
+    if isinstance(raw, list):
+        raw = {"only": {"both": raw}}
+    limit = raw.pop("most_words", None)
+    slots = (_slot(f"{name}.{key}", value) for key, value in raw.items())
+    return Paragraph(name, tuple(slots), limit)
+
+
+def _slot(name: str, raw: Any) -> Slot:
+    if isinstance(raw, list):
+        raw = {"both": raw}
+    pools = {key: tuple(map(_sentence, raw.get(key, ()))) for key in ("both", *VOICES)}
+    return Slot(name, optional=raw.get("optional", False), **pools)
+
+
+def _sentence(raw: Any) -> Sentence:
+    if isinstance(raw, str):
+        return Sentence(raw, {})
+    when = {k: tuple(v) if isinstance(v, list) else (v,) for k, v in raw["when"].items()}
+    return Sentence(raw["say"], when)
+
+
+def assemble(
+    spec: Mapping[str, Any],
+    words: Mapping[str, str],
+    figures: Mapping[str, Figure],
+    seed: int,
+    voice: str,
+    notes: Iterable[Note] = (),
+) -> dict[str, Prose]:
+    """Every paragraph by name, empty where it has nothing to say in `voice`.
+
+    `words` are unescaped; `sentence_words` says what is added to them.
+    """
+    scope = sentence_words(spec, words, len(tuple(notes)))
+    return {
+        name: _draw(paragraph, scope, figures, seed, voice)
+        for name, paragraph in load_banks().items()
+    }
+
+
+def sentence_words(spec: Mapping[str, Any], words: Mapping[str, str], notes: int) -> dict[str, str]:
+    """The words as sentences use them: on one line, no closing stop, the name not too long.
+
+    Sentences may also name the `{purpose}` ("text generation"), the `{latency_phrase}`, the
+    `{benchmark_phrase}` and `{baseline_phrase}` of the evaluation, and the number of `{notes}`.
+    """
+    scope = {key: visible(value).rstrip(".;, ") for key, value in words.items()}
+    evaluation = spec.get("evaluation", {})
+    task = scope["task"]
+    return scope | {
+        "name": shorten(scope["name"]),
+        "purpose": f"{scope['outputs']} {task}" if task == "generation" else task,
+        "latency_phrase": _LATENCY.get(scope["latency"], scope["latency"]),
+        "benchmark_phrase": enumerated(evaluation.get("benchmarks", ())),
+        "baseline_phrase": enumerated(evaluation.get("baselines", ())),
+        "notes": str(notes),
+    }
+
+
+def enumerated(names: Iterable[str], most: int = 4) -> str:
+    """A list as a sentence has it: `A`, `A and B`, `A, B, C, D and 3 others`."""
+    names = [shorten(visible(name), 32) for name in names]
+    rest = len(names) - most
+    if rest > 0:
+        names = [*names[:most], f"{rest} other" + "s" * (rest > 1)]
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def shorten(name: str, limit: int = _NAME_LIMIT) -> str:
+    """A name short enough for running text: at most six words and `limit` characters."""
+    short = " ".join(name.split(" ")[:6])[:limit].rstrip()
+    return name if short == name else short + "…"
+
+
+def _draw(
+    paragraph: Paragraph,
+    words: Mapping[str, str],
+    figures: Mapping[str, Figure],
+    seed: int,
+    voice: str,
+) -> Prose:
+    texts = {key: figure.text for key, figure in figures.items()} | words
+    chosen: list[tuple[Slot, Prose]] = []
+    for slot in paragraph.slots:
+        sentence = choose(slot, texts, seed, voice)
+        if sentence is not None:
+            chosen.append((slot, bind(sentence.say, words, figures)))
+    if paragraph.most_words:
+        chosen = _fit(chosen, paragraph.most_words)
+    return Prose.joined(text for _, text in chosen)
+
+
+def _fit(chosen: list[tuple[Slot, Prose]], most: int) -> list[tuple[Slot, Prose]]:
+    """Without as many optional sentences, from the last, as the limit asks for."""
+    for slot, _ in [pair for pair in reversed(chosen) if pair[0].optional]:
+        if sum(len(text.plain.split()) for _, text in chosen) <= most:
+            break
+        chosen = [pair for pair in chosen if pair[0] is not slot]
+    return chosen
+
+
+def choose(slot: Slot, texts: Mapping[str, str], seed: int, voice: str) -> Sentence | None:
+    """The sentence that a slot draws, or None where none of its pool applies."""
+    pool = slot.pool(voice)
+    reads = sorted(frozenset().union(*(sentence.reads for sentence in pool)))
+    eligible = [sentence for sentence in pool if _applies(sentence, texts)]
+    if not eligible:
+        return None
+    fields = {key: texts[key] for key in reads if key in texts}
+    return rng("prose", slot.name, fields, seed).choice(eligible)
+
+
+def _applies(sentence: Sentence, texts: Mapping[str, str]) -> bool:
+    """Whether every word that the sentence names is there, and every condition holds."""
+    if not all(texts.get(key, "").strip() for key in sentence.reads):
+        return False
+    return all(_holds(texts[key], wanted) for key, wanted in sentence.when.items())
+
+
+def _holds(text: str, wanted: tuple[str, ...]) -> bool:
+    unwanted = [value[1:] for value in wanted if value.startswith("!")]
+    return text not in unwanted if unwanted else text in wanted
+
+
+# -- grammar ---------------------------------------------------------------------------------------
+
+
+def bind(say: str, words: Mapping[str, str], figures: Mapping[str, Figure]) -> Prose:
+    """A sentence with its placeholders resolved and its articles, capitals and plurals settled.
+
+    `a(n) {x}` becomes "a" or "an", `{^x}` opens a sentence, `{n thing}` counts ("1 thing",
+    "2 things").
+    """
+    texts = {key: figure.text for key, figure in figures.items()} | dict(words)
+
+    def counted(match: re.Match[str]) -> str:
+        key, noun = match.groups()
+        return f"{{{key}}} {noun if texts[key] == '1' else plural(noun)}"
+
+    def article(match: re.Match[str]) -> str:
+        letter, following, key = match.groups()
+        n = "n" if takes_an(texts[key] if key else say[match.end() - 1 :]) else ""
+        return f"{letter}{n} {following}"
+
+    say = _COUNTED.sub(counted, say)
+    capitals = {f"{key}_capital": capital(texts[key]) for key in _CAPITAL.findall(say)}
+    say = _CAPITAL.sub(r"{\1_capital}", say)
+    texts |= capitals
+    say = _ARTICLE.sub(article, say)
+    return Prose.resolve(say, {**words, **capitals}, figures)
+
+
+def capital(text: str) -> str:
+    """`text` as a sentence opens with it."""
+    return text[:1].upper() + text[1:]
+
+
+def plural(noun: str) -> str:
+    """The regular English plural: `heads`, `batches`, `entries`."""
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return noun + "es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + "s"
+
+
+def takes_an(text: str) -> bool:
+    """Whether `text` is read with a vowel first: `8.03B`, `hour`, `LLM`, but not `unit`."""
+    word = (re.findall(r"[A-Za-z]+|\d[\d.,]*", text) or [""])[0]
+    if word[:1].isdigit():
+        whole = re.split(r"[.,]", word)[0]
+        return whole.startswith("8") or whole in ("11", "18")
+    if len(word) > 1 and word.isupper():
+        return word[0] in "AEFHILMNORSX"
+    if re.match(r"(?i)(uni|us[ei]|eu|one\b|once)", word):
+        return False
+    return word[:1].lower() in tuple("aeiou") or word.lower().startswith(("hour", "honest", "heir"))
+
+
+def sentences(banks: Mapping[str, Paragraph]) -> Iterator[tuple[Slot, Sentence]]:
+    """Every sentence of every bank, with the slot that it stands in."""
+    for paragraph in banks.values():
+        for slot in paragraph.slots:
+            yield from ((slot, s) for s in (*slot.both, *slot.confident, *slot.plain))

@@ -1,0 +1,187 @@
+"""Tables of the documents, as plain rows that one filter turns into Markdown and one into LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..utils.escaping import visible
+from .release import Figure, Note
+
+Cell = Any
+"""A string (escaped), a `Figure` (marked), a `Prose`, or a tuple of them."""
+
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, their alignment (a letter of `lrc` each) and rows."""
+
+    columns: tuple[Cell, ...]
+    align: str
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def __post_init__(self) -> None:
+        widths = {len(self.align), len(self.columns), *map(len, self.rows)}
+        if len(widths) > 1:
+            raise ValueError(f"a table of uneven width: {sorted(widths)}")
+
+    @property
+    def tex_align(self) -> str:
+        """The column specification of a booktabs table, without outer padding."""
+        return "@{}" + self.align + "@{}"
+
+    @property
+    def body(self) -> Table:
+        """The same rows under nameless columns, to continue another table."""
+        return replace(self, columns=("",) * len(self.columns))
+
+
+_SHAPE = (
+    ("Layers", "n_layers"),
+    ("Width", "d_model"),
+    ("Query heads", "n_heads"),
+    ("Key–value heads", "n_kv_heads"),
+    ("Head dimension", "head_dim"),
+    ("Feed-forward width", "d_ff"),
+    ("Vocabulary", "vocab_size"),
+    ("Context (tokens)", "context_window"),
+    ("Sliding window (tokens)", "sliding_window"),
+)
+_SIZE = (
+    ("Parameters", "total_params"),
+    ("of which trainable", "trainable_params"),
+    ("of which embeddings", "embedding_params"),
+    ("Forward FLOPs per token", "flops_per_token"),
+    ("the same, causal attention", "flops_per_token_causal"),
+    ("Cache per token", "kv_bytes_per_token"),
+)
+_MEMORY = (
+    ("Weights", "weights_gb"),
+    ("Key–value cache", "kv_cache_gb"),
+    ("Activations", "activation_memory_gb"),
+    ("Workspace", "workspace_gb"),
+    ("Peak", "peak_memory_gb"),
+)
+_SPEED = (
+    ("Decoding", "decode_tokens_per_s"),
+    ("Decoding, context full", "decode_tokens_per_s_full_context"),
+    ("First token, 1k prompt", "first_token_s"),
+)
+_TRAINING = (
+    ("Tokens", "train_tokens"),
+    ("Tokens per parameter", "tokens_per_param"),
+    ("Compute-optimal tokens", "compute_optimal_tokens"),
+    ("Global batch (tokens)", "global_batch_tokens"),
+    ("Steps", "train_steps"),
+    ("Peak learning rate", "learning_rate"),
+    ("Compute", "train_flops"),
+    ("Devices", "gpu_count"),
+    ("Duration", "train_days"),
+    ("GPU-hours", "gpu_hours"),
+    ("Memory per device", "train_memory_gb"),
+    ("Energy", "train_energy_kwh"),
+)
+_COMPUTED = (
+    ("Spec-Fidelity@1", "spec_fidelity_1"),
+    ("Spec-Fidelity@5", "spec_fidelity_5"),
+    ("Novelty-Per-Parameter (1/B)", "novelty_per_parameter"),
+)
+
+
+def assemble(
+    figures: Mapping[str, Figure],
+    blueprint: Mapping[str, Any],
+    notes: Iterable[Note] = (),
+    simulated: Mapping[str, Table] | None = None,
+) -> dict[str, Table]:
+    """Every table of the documents by name; `simulated` are those that `benchmarks.draw` made.
+
+    Rows whose figure a release does not have are left out.
+    """
+    ablations = blueprint.get("ablations", {}).get("rows", ())
+    constraints = blueprint.get("feasibility", {}).get("constraints", ())
+    tables = {
+        "shape": _listed("Dimension", _SHAPE, figures),
+        "size": _listed("Quantity", _SIZE, figures),
+        "blueprint": _listed("Quantity", (*_SHAPE, *_SIZE), figures),
+        "memory": _listed("Part", _MEMORY, figures, methods=True),
+        "speed": _listed("Quantity", _SPEED, figures, methods=True),
+        "training": _listed("Quantity", _TRAINING, figures),
+        "computed_metrics": _listed("Metric", _COMPUTED, figures, methods=True),
+        "feasibility": feasibility(constraints),
+        "ablations": ablation_table(ablations, figures),
+        "notes": Table(
+            ("Field", "Note"),
+            "ll",
+            tuple((note.path or NONE, sentence(note.message)) for note in notes),
+        ),
+    }
+    return tables | dict(simulated or {})
+
+
+def _listed(
+    first: str,
+    rows: tuple[tuple[str, str], ...],
+    figures: Mapping[str, Figure],
+    methods: bool = False,
+) -> Table:
+    present = [(label, figures[key]) for label, key in rows if key in figures]
+    if methods:
+        body = tuple((label, f, f.provenance, f.method) for label, f in present)
+        return Table((first, "Value", "Provenance", "Method"), "lrll", body)
+    return Table((first, "Value"), "lr", tuple(present))
+
+
+def feasibility(constraints: Iterable[Mapping[str, Any]]) -> Table:
+    """What each constraint asked, what was achieved, and whether it decided the size."""
+    rows = tuple(
+        (
+            str(row["constraint"]).replace("_", " "),
+            _said(row["asked"]),
+            _said(row["achieved"]),
+            "yes" if row["satisfied"] else "no",
+            "yes" if row.get("binding") else NONE,
+            _said(row.get("given_up")),
+        )
+        for row in constraints
+    )
+    return Table(
+        ("Constraint", "Asked", "Achieved", "Satisfied", "Binds", "Given up"), "lrrccl", rows
+    )
+
+
+def _said(value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return NONE
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def sentence(text: str) -> str:
+    """`text` as a sentence: a capital first and one full stop last."""
+    text = visible(text).rstrip(". ")
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def shortened(name: str, limit: int = 18) -> str:
+    """A name that fits a table's head or a figure's axis."""
+    text = visible(name)
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def ablation_table(rows: Iterable[Mapping[str, Any]], figures: Mapping[str, Figure]) -> Table:
+    """Each removal with its exact differences and, where there are any, its simulated scores."""
+    rows = tuple(rows)
+    columns = [("Without", None), ("Δ parameters", "params"), ("Δ FLOPs", "flops")]
+    if rows and "ablation_1_score" in figures:
+        columns += [("Score†", "score"), ("Δ score†", "drop")]
+    body = tuple(
+        (
+            shortened(row["component"], 28),
+            *(figures[f"ablation_{i}_{key}"] for _, key in columns[1:]),
+        )
+        for i, row in enumerate(rows, 1)
+    )
+    return Table(tuple(name for name, _ in columns), "l" + "r" * (len(columns) - 1), body)

@@ -1,0 +1,1 @@
+"""Small pure helpers: seeds, formatting, escaping, reading and writing plain data."""

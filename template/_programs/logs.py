@@ -1,0 +1,72 @@
+"""The training log: one line a report, on the terminal, in a CSV file and in TensorBoard."""
+
+import csv
+import importlib.util
+import time
+from pathlib import Path
+
+from .config import Config
+
+COLUMNS = ("step", "loss", "val_loss", "learning_rate", "grad_norm", "tokens_per_s")
+
+
+class Log:
+    """Writes what a run measures; silent in all processes but the first."""
+
+    def __init__(self, config: Config, done: int, enabled: bool):
+        self.config, self.enabled = config, enabled
+        self.step, self.clock = done, time.perf_counter()
+        self.board = None
+        if not enabled:
+            return
+        path = Path(config.run_dir) / "log.csv"
+        kept = earlier_rows(path, done)
+        self.file = open(path, "w", encoding="utf-8", newline="")
+        self.rows = csv.DictWriter(self.file, COLUMNS)
+        self.rows.writeheader()
+        self.rows.writerows(kept)
+        if importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(config.run_dir, purge_step=done + 1)
+
+    def write(
+        self, step: int, loss: float, val_loss: float | None, rate: float, norm: float
+    ) -> None:
+        """Report the state after `step` steps; speed is that since the last report."""
+        if not self.enabled:
+            return
+        now = time.perf_counter()
+        speed = (step - self.step) / (now - self.clock)  # steps per second
+        self.step, self.clock = step, now
+        tokens = speed * self.config.global_batch * self.config.train_length
+        held_out = "" if val_loss is None else val_loss
+        row = dict(zip(COLUMNS, (step, loss, held_out, rate, norm, round(tokens)), strict=True))
+        self.rows.writerow(row)
+        self.file.flush()
+        if self.board:
+            for name, value in row.items():
+                if name != "step" and value != "":
+                    self.board.add_scalar(name, value, step)
+        left = (self.config.steps - step) / speed
+        shown = "" if val_loss is None else f"  val {val_loss:.4f}"
+        print(
+            f"step {step:>{len(str(self.config.steps))}}/{self.config.steps}  loss {loss:.4f}"
+            f"  lr {rate:.2e}  {tokens / 1000:.1f}k tok/s  {left:.0f} s left{shown}",
+            flush=True,
+        )
+
+    def close(self) -> None:
+        """Close the files."""
+        if self.enabled:
+            self.file.close()
+        if self.board:
+            self.board.close()
+
+
+def earlier_rows(path: Path, done: int) -> list[dict[str, str]]:
+    """The rows of a resumed run's log up to step `done`; none for a new run."""
+    if not done or not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return [row for row in csv.DictReader(file) if int(row["step"]) <= done]

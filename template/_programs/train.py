@@ -1,0 +1,127 @@
+"""Train the model.
+
+On a laptop, the tiny preset on the built-in text:
+
+    python -m PACKAGE.train
+
+On one GPU, where the full preset is the default, on your own text:
+
+    python -m PACKAGE.train --data books/ --compile
+
+On eight GPUs, with everything sharded over them:
+
+    torchrun --nproc-per-node 8 -m PACKAGE.train --parallel fsdp
+
+`--resume` continues the newest checkpoint of `--run-dir` exactly where it stopped. Columns of
+`<run_dir>/log.csv`: step (steps done), loss (of the global batch, in nats per token), val_loss (on
+held-out text, in nats per token), learning_rate, grad_norm (before clipping), and tokens_per_s
+(over all processes, by the clock on the wall).
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from .checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from .config import Config
+from .data import Corpus, prepare
+from .eval import score
+from .flags import config_parser, read_config
+from .logs import Log
+from .parallel import build_parallel, join_workers, leave_workers, sync_gradients
+
+
+def train(config: Config, resume: bool = False, stop_after: int | None = None) -> float:
+    """Train to `config.steps`, or pause after step `stop_after`; return the last loss in nats."""
+    workers = join_workers(config)
+    passes, left_over = divmod(config.global_batch, config.micro_batch * workers.world)
+    if left_over:
+        raise ValueError(
+            f"--global-batch {config.global_batch} is not a multiple of --micro-batch "
+            f"{config.micro_batch} x {workers.world} processes"
+        )
+    if workers.first:
+        prepare(config)
+    workers.wait()
+    corpus = Corpus(config)
+    model, loss_of = build_parallel(config, workers)
+    optimizer = build_optimizer(model, config)
+    done = 0
+    if resume:
+        done = load_checkpoint(latest_checkpoint(config.run_dir), model, optimizer, workers)
+    log = Log(config, done, enabled=workers.first)
+    end = min(config.steps, stop_after or config.steps)
+
+    loss = math.nan
+    for step in range(done, end):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config)
+
+        total = torch.zeros((), device=workers.device)
+        for i in range(passes):
+            first = (i * workers.world + workers.rank) * config.micro_batch
+            batch = corpus.train_batch(step, range(first, first + config.micro_batch))
+            sync_gradients(loss_of, workers, i == passes - 1)
+            with workers.autocast():
+                part = loss_of(workers.move(batch)) / passes
+            part.backward()
+            total += part.detach()
+
+        loss = workers.mean(total).item()
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss of step {step} is {loss}; its update was not made")
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
+        optimizer.step()
+        optimizer.zero_grad()
+
+        done = step + 1
+        evaluate = done % config.eval_interval == 0 or done == config.steps
+        val_loss = score(model, corpus, workers, config.eval_sequences).loss if evaluate else None
+        if evaluate or done % config.log_interval == 0 or done == end:
+            log.write(done, loss, val_loss, learning_rate(step, config), float(norm))
+        if done % config.checkpoint_interval == 0 or done == end:
+            save_checkpoint(config, model, optimizer, done, workers)
+
+    log.close()
+    leave_workers(workers)
+    return loss
+
+
+def learning_rate(step: int, config: Config) -> float:
+    """Linear warm-up to the peak, then half a cosine down to the minimum (Loshchilov 2017)."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    span = config.learning_rate - config.min_learning_rate
+    return config.min_learning_rate + span * (1 + math.cos(math.pi * progress)) / 2
+
+
+def build_optimizer(model: nn.Module, config: Config) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019) that decays matrices but neither norms nor biases."""
+    parameters = list(model.parameters())
+    matrices = [p for p in parameters if p.dim() >= 2]
+    vectors = [p for p in parameters if p.dim() < 2]
+    assert sum(p.numel() for p in matrices + vectors) == sum(p.numel() for p in parameters)
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    fused = parameters[0].device.type == "cuda"
+    betas = (config.beta1, config.beta2)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, fused=fused)
+
+
+def main() -> None:
+    """Read the flags and train."""
+    parser = config_parser(__doc__)
+    parser.add_argument("--resume", action="store_true", help="continue the newest checkpoint")
+    args = parser.parse_args()
+    try:
+        train(read_config(args), args.resume)
+    except (ValueError, FloatingPointError) as error:
+        parser.exit(2, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()
