@@ -21,6 +21,8 @@ from .config import Config
 from .norms import RMSNorm
 from .sampling import sample
 
+PREFILL_CHUNK = 2048  # tokens of a prompt that are read at once, which bounds activation memory
+
 
 class DecoderLM(nn.Module):
     """Token embedding, a stack of blocks, and a head that scores the next token."""
@@ -118,11 +120,8 @@ class DecoderLM(nn.Module):
         cache = KVCache(self.config, batch_size, total, like=self.embed.weight)
         tokens, unread = prompt, prompt
         for _ in range(max_new_tokens):
-            if self.config.windowed:
-                for piece in unread.split(self.config.sliding_window, dim=1):
-                    x = self.hidden(piece, cache)  # (B, T, D)
-            else:
-                x = self.hidden(unread, cache)  # (B, T, D)
+            for piece in unread.split(PREFILL_CHUNK, dim=1):
+                x = self.hidden(piece, cache)  # (B, T, D)
             logits = self.lm_head(x[:, -1])  # (B, D) -> (B, V)
             unread = sample(logits, temperature, top_k, top_p, generator)  # (B, 1)
             tokens = torch.cat((tokens, unread), dim=1)

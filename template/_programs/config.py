@@ -18,7 +18,7 @@ TINY = {
     "pos_rows": 256,
     "sliding_window": 64,
     "train_length": 128,
-    "steps": 300,
+    "steps": 200,
     "global_batch": 16,
     "micro_batch": 16,
     "learning_rate": 0.002,

@@ -60,7 +60,9 @@ def test_the_blueprint_is_the_state_dict(variant):
     tensors = release.blueprint["state_dict"]["tensors"]
     state = model.state_dict()
     assert list(tensors) == list(state)
-    assert {n: t["shape"] for n, t in tensors.items()} == {n: list(t.shape) for n, t in state.items()}
+    assert {n: t["shape"] for n, t in tensors.items()} == {
+        n: list(t.shape) for n, t in state.items()
+    }
     parameters = dict(model.named_parameters())
     assert sum(p.numel() for p in parameters.values()) == release.figures["total_params"].value
     for name, tensor in tensors.items():

@@ -14,17 +14,20 @@ Location = tuple[str | int, ...]
 #: Beyond this many unknown fields nobody reads suggestions, which are slow to find.
 _SUGGESTIONS = 50
 
+#: What pydantic appends to the location of a mapping's bad key.
+_KEY = "[key]"
+
 
 def diagnose(errors: list[dict[str, Any]]) -> Iterator[tuple[Location, bool, Problem]]:
     """Translate pydantic's errors; yields location, whether its key is at fault, and problem."""
     for index, error in enumerate(errors):
-        location: Location = tuple(error["loc"])
+        location: Location = tuple(step for step in error["loc"] if step != _KEY)
         kind = error["type"]
         refused = error.get("ctx", {}).get("error")
         path = dotted(location)
         if isinstance(refused, FieldError):
             problem = Problem(path, refused.message, refused.allowed, refused.suggestion)
-            yield location, False, problem
+            yield location, _KEY in error["loc"], problem
         elif kind in ("extra_forbidden", "invalid_key"):
             yield location, True, _unknown(location, path, index < _SUGGESTIONS)
         elif kind == "missing":

@@ -128,6 +128,6 @@ def _hint(problems: tuple[Problem, ...]) -> str | None:
         return None
     if all(len(path) == 1 for path in paths):
         return "hint: metagen schema | jq '.properties | keys'"
-    if len(sections) == 1:
+    if len(sections) == 1 and paths[0][0].isidentifier():
         return f"hint: metagen schema | jq '.properties.{sections.pop()}'"
     return "hint: metagen schema"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
 from .errors import UNPRINTABLE, FieldError, show
-from .quantities import Dimension, Quantity, parse_quantity, quantity_schema
+from .quantities import Dimension, parse_quantity, quantity_schema
 from .vocabulary import VERSION, Vocabulary
 
 LONGEST_NAME = 100
@@ -175,7 +175,7 @@ def words(vocabulary: Vocabulary, *, empty: bool = True) -> Any:
 
 def _read_version(raw: object) -> str:
     """Accept `1.0` without its quotes, the commonest slip."""
-    return VERSION.match(str(raw) if type(raw) in (int, float) else raw)
+    return VERSION.match(show(raw) if type(raw) in (int, float) else raw)
 
 
 Version = Annotated[

@@ -10,6 +10,7 @@ Whatever is wrong is a `SpecError`, and all of a document's problems are in it.
 from __future__ import annotations
 
 import copy
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,8 +20,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from .diagnose import diagnose
-from .errors import Problem, SpecError, closest, dotted
-from .reader import MAX_BYTES, Document, read_bytes, read_document
+from .errors import Problem, SpecError, closest
+from .reader import MAX_BYTES, Document, no_mapping, read_bytes, read_document
 from .resolve import resolve
 from .schema import ModelSpec
 
@@ -63,8 +64,7 @@ def parse(
     """
     document = positions or Document()
     if not isinstance(mapping, Mapping):
-        message = f"a {type(mapping).__name__} is not a specification"
-        raise SpecError([Problem("", message, "a mapping")], source)
+        raise SpecError([no_mapping(mapping)], source)
     stated = {key: value for key, value in mapping.items() if key != "$schema"}
     problems, draft = list(document.problems), None
     try:
@@ -78,7 +78,7 @@ def parse(
         raise SpecError(problems, source)
     spec = resolve(draft)
     spec._stated = copy.deepcopy(stated)
-    spec._source, spec._locate = source, _locator(document)
+    spec._source, spec._document = source, document
     return spec
 
 
@@ -104,7 +104,7 @@ def _read(spec: str | Path) -> tuple[bytes, str]:
     if source == "-":
         return sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>"
     path = Path(source)
-    if not path.is_file() and source in (bundled := examples()):
+    if not os.path.isfile(source) and source in (bundled := examples()):
         path = bundled[source]
     try:
         with path.open("rb") as file:
@@ -121,19 +121,3 @@ def _unreadable(path: Path, error: Exception) -> Problem:
     if isinstance(error, IsADirectoryError):
         return Problem("", "this is a directory", "a file")
     return Problem("", f"cannot be read: {getattr(error, 'strerror', None) or error}")
-
-
-def _locator(document: Document) -> Any:
-    """Return a function that gives a `Problem` the position of the field it names."""
-    paths = {dotted(location): location for location in document.values}
-
-    def locate(problem: Problem) -> Problem:
-        path = problem.path
-        while path and path not in paths:
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        if not path:
-            return problem
-        line, column = document.values[paths[path]]
-        return replace(problem, line=line, column=column)
-
-    return locate

@@ -23,10 +23,10 @@ What a unit may be depends on the dimension:
     duration    (seconds)     s min h d w, months of 30 and years of 365 days
     frequency   (hertz)       Hz kHz MHz
 
-Parameters, bytes and tokens are rounded to whole numbers. Zero, negative numbers, NaN, unknown
-units and numbers beyond the largest plannable one are errors. `∞` is allowed for parameters,
-bytes and tokens. The canonical text is a function of the value alone, so that `20000000000`,
-`"20e9"` and `"20B"` resolve to one document.
+Parameters, bytes and tokens are rounded to whole numbers, the rest to six places. Zero, negative
+numbers, NaN, unknown units and numbers beyond the largest plannable one are errors. `∞` is
+allowed for parameters, bytes and tokens. The canonical text is a function of the value alone, so
+that `20000000000`, `"20e9"` and `"20B"` resolve to one document.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ from typing import Literal
 from ..synth.devices import ACCELERATORS, accelerator
 from .errors import FieldError, closest, show
 
-Dimension = Literal[
-    "parameters", "bytes", "tokens", "rate", "hardware", "duration", "frequency"
-]
+Dimension = Literal["parameters", "bytes", "tokens", "rate", "hardware", "duration", "frequency"]
 
 INFINITY = "∞"
 _INFINITIES = frozenset({INFINITY, "inf", "infinity", "infinite", "unlimited", ".inf", "+inf"})
@@ -139,8 +137,10 @@ def with_unit(rate: Quantity, unit: str) -> Quantity:
 
 def describe(dimension: Dimension) -> str:
     """Say in one line what a quantity of `dimension` may look like."""
-    return _RATES if dimension == "rate" else (
-        _HARDWARE_ALLOWED if dimension == "hardware" else SCALES[dimension].allowed
+    return (
+        _RATES
+        if dimension == "rate"
+        else (_HARDWARE_ALLOWED if dimension == "hardware" else SCALES[dimension].allowed)
     )
 
 
@@ -171,10 +171,9 @@ def _scaled(number: Fraction, unit: str, raw: object, text: str, dimension: Dime
         raise FieldError(
             f"{show(raw)} is not a quantity", scale.allowed, _unit_hint(text, unit, dimension)
         )
-    if scale.whole:
-        total = Fraction(round(total))
+    total = round(total, 0 if scale.whole else _PLACES)
     if not total:
-        raise FieldError(f"{show(raw)} is less than one", scale.allowed)
+        raise FieldError(f"{show(raw)} is too small", scale.allowed)
     if total > scale.largest:
         limit = scale.write(Fraction(scale.largest))
         raise FieldError(f"{show(raw)} is beyond what can be planned", f"at most {limit}")
@@ -218,7 +217,9 @@ def _rate(number: Fraction, unit: str, raw: object) -> Quantity:
         close = closest(unit, _RATE_SPELLINGS)
         hint = _rate_text(_plain(number), _RATE_SPELLINGS[close]) if close else None
         raise FieldError(f"{show(raw)} is not a rate", _RATES, hint)
-    total = number * prefix
+    total = round(number * prefix, _PLACES)
+    if not total:
+        raise FieldError(f"{show(raw)} is too small", _RATES)
     if total > _FASTEST:
         raise FieldError(f"{show(raw)} is beyond what can be planned", _RATES)
     value = int(total) if total.denominator == 1 else float(total)
@@ -299,6 +300,7 @@ def _write_frequency(value: Fraction) -> str:
 _DECIMAL = (("T", 10**12), ("B", 10**9), ("M", 10**6), ("K", 10**3))
 _SI = (("T", 10**12), ("G", 10**9), ("M", 10**6), ("K", 10**3))
 _BINARY = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
+_PLACES = 6
 _FASTEST = 10**12
 _MOST_DEVICES = 1_000_000
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -27,6 +27,7 @@ Location = tuple[str | int, ...]
 Place = tuple[int, int]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
 _STRING_TAG = "tag:yaml.org,2002:str"
 _CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -55,6 +56,16 @@ class Document:
             location = location[:-1]
         return self.values.get(location)
 
+    def place(self, problem: Problem) -> Problem:
+        """Return `problem` with the position of the field that its path names."""
+        path, places = problem.path, {dotted(at): place for at, place in self.values.items()}
+        while path and path not in places:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        if problem.line is not None or path not in places:
+            return problem
+        line, column = places[path]
+        return replace(problem, line=line, column=column)
+
 
 @dataclass(frozen=True, slots=True)
 class _Node:
@@ -70,7 +81,7 @@ class _Refused(Exception):
 
 
 def read_bytes(raw: bytes, source: str) -> Document:
-    """Read a UTF-8 document; see `read_text`.
+    """Read a UTF-8 document; see `read_document`.
 
     Raises:
         SpecError: it is not UTF-8.
@@ -99,18 +110,17 @@ def read_document(text: str, source: str) -> Document:
         root = _Composer(_yaml_of_json(text), document.problems).compose()
         document.data = _Builder(document).build(root, ())
         if not isinstance(document.data, dict):
-            raise _Refused(_no_mapping(document.data, root.place))
+            raise _Refused(no_mapping(document.data, *root.place))
     except _Refused as refusal:
         raise SpecError([*document.problems, refusal.args[0]], source) from None
     return document
 
 
-def _no_mapping(data: Any, place: Place) -> Problem:
+def no_mapping(data: Any, line: int | None = None, column: int | None = None) -> Problem:
+    """Say that `data` is no mapping, and so no specification."""
     found = "the document is empty" if data is None else f"{show(data)} is not a specification"
-    return Problem("", found, f"a mapping with {_MINIMUM}", None, *place)
-
-
-_MINIMUM = "metagen_version, name and modality"
+    allowed = "a mapping with metagen_version, name and modality"
+    return Problem("", found, allowed, None, line, column)
 
 
 def _too_large() -> Problem:
@@ -141,13 +151,12 @@ def _yaml_of_json(text: str) -> str:
         return text
 
     def in_place(string: re.Match[str]) -> str:
-        rewritten = re.sub(r"(?<!\\)((?:\\\\)*)\\u[dD][89abAB]..\\u[dD][c-fC-F]..", _pair, string[0])
-        return rewritten.ljust(len(string[0]))
+        return _SURROGATES.sub(_character, string[0]).ljust(len(string[0]))
 
     return re.sub(r'"(?:[^"\\]|\\.)*"', in_place, text.replace("\t", " "))
 
 
-def _pair(found: re.Match[str]) -> str:
+def _character(found: re.Match[str]) -> str:
     character = json.loads('"' + found[0].removeprefix(found[1]) + '"')
     return f"{found[1]}\\U{ord(character):08x}"
 
@@ -277,4 +286,3 @@ class _Builder:
             self.document.keys[inner] = place
             data[name] = self.build(value, inner)
         return data
-

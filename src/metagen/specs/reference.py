@@ -8,6 +8,7 @@ from typing import Any
 from ..synth.dims import DIMS, Dim
 from . import vocabulary as v
 from .quantities import RATE_UNITS, SCALES
+from .reader import MAX_BYTES
 from .schema import ModelSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,6 +32,18 @@ def json_schema() -> dict[str, Any]:
         **schema,
         "properties": {**schema["properties"], "$schema": link},
     }
+
+
+def reference() -> str:
+    """Return the reference page of MSL in Markdown, for `docs/spec_language.md`."""
+    return _PAGE.format(
+        fields=field_tables(),
+        quantities=quantity_table(),
+        vocabularies=vocabulary_tables(),
+        approximated=approximation_table(),
+        dims=dims_table(),
+        largest_file=MAX_BYTES // 1024,
+    )
 
 
 def field_tables() -> str:
@@ -167,3 +180,65 @@ def _kind(field: Mapping[str, Any]) -> str:
     if field.get("type") == "integer":
         return f"{field['minimum']:,} – {field['maximum']:,}"
     return {"array": "list", "object": "mapping"}.get(field["type"], "text")
+
+
+_PAGE = """\
+# The specification language
+
+A specification is one YAML or JSON document. Three fields make a valid one; everything else has
+a default, or is inferred where a constant would be absurd.
+
+```yaml
+metagen_version: "1.0"
+name: "text_llm_8b"
+modality: {{inputs: ["text"], outputs: ["text"]}}
+```
+
+`metagen validate spec.yaml` checks a document, `metagen estimate spec.yaml` says what follows from
+it, and `metagen schema` prints its JSON Schema. An editor that speaks the YAML language server
+completes and checks as you type, given this first line:
+
+```yaml
+# yaml-language-server: $schema=msl.schema.json
+```
+
+## How a document is read
+
+- Unknown fields are errors, at any depth. A field left empty counts as not stated.
+- Words of a vocabulary are matched without regard to case, to `-`, `_` and blanks, or to a plural
+  `s`; synonyms are understood. What is written back is always the word itself.
+- A list of one may be written without its brackets; a bare `parameter_budget` is its `max`.
+- Free text is one line: blanks and line breaks fold into single blanks. Text that looks like a
+  number wants quotes, except for `metagen_version`.
+- Plain scalars follow YAML 1.2, as in JSON: `yes`, `no` and dates are text.
+- Aliases are expanded; merge keys and tags are refused, as are a second document, and files beyond
+  {largest_file} KiB.
+- All of a document's errors are reported at once, each with its line and column.
+
+## Fields
+
+{fields}
+## Quantities
+
+A quantity is a number and a unit, with or without a blank between them; a bare number is in the
+base unit (parameters, bytes, tokens, seconds, hertz). Underscores may group digits. Zero,
+negative numbers, NaN and unknown units are errors. Parameters and bytes are decimal, with `GiB`
+and its kin for powers of two; `k` and `M` of a context are 1024 and 1024².
+
+{quantities}
+## Vocabularies
+
+{vocabularies}
+## Approximated modalities
+
+Some words name modalities of another world. They are accepted and approximated by a supported
+one: the command line warns, the model card and the limitations say so, and the repository works.
+A word that is neither supported nor on this list is an error.
+
+{approximated}
+## Dimensions
+
+`architecture.dims` pins any of the solver's dimensions. These are those of language models; pinned
+dimensions beat the parameter budget, which is then reported as unsatisfied.
+
+{dims}"""

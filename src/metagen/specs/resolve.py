@@ -115,7 +115,7 @@ def resolve(draft: ModelSpec) -> ModelSpec:
         constraints=_fill(
             constraints.model_copy(update={"throughput": None}),
             context_window=CONTEXT if _is_text(inputs, outputs) else None,
-            throughput=with_unit(rate, RATE_OF_OUTPUT.get(outputs[0], "samples/s")) if rate else None,
+            throughput=rate and with_unit(rate, RATE_OF_OUTPUT.get(outputs[0], "samples/s")),
         ),
         training=_fill(draft.training, objective=objective),
         architecture=_fill(draft.architecture, family=infer_family(inputs, objective)),
@@ -169,7 +169,7 @@ def infer_description(draft: ModelSpec, task: str) -> str:
 
 
 def _is_text(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> bool:
-    """Whether the sequence that the context counts is text: read and written, or read and judged."""
+    """Whether what the context counts is text: read and written, or read and judged."""
     return "text" in inputs and ("text" in outputs or outputs[0] in TASK_OF_OUTPUT)
 
 

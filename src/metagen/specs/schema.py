@@ -34,6 +34,7 @@ from .fields import (
     words,
 )
 from .quantities import Quantity
+from .reader import Document
 
 SEED = 42
 
@@ -58,6 +59,13 @@ def section(cls: type[BaseModel]) -> Any:
     return Field(default_factory=cls, description=(cls.__doc__ or "").strip())
 
 
+def without_empty(data: Any) -> Any:
+    """Drop the keys of a mapping that nothing was written after: they are not stated."""
+    if isinstance(data, Mapping):
+        return {key: value for key, value in data.items() if value is not None}
+    return data
+
+
 class Section(BaseModel):
     """A mapping of the document: strict, frozen, and blind to fields left empty."""
 
@@ -66,9 +74,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            return {key: value for key, value in data.items() if value is not None}
-        return data
+        return without_empty(data)
 
 
 class Modality(Section):
@@ -173,9 +179,7 @@ class Data(Section):
 class Compute(Section):
     """What training may use."""
 
-    hardware: quantity("hardware") = measured(
-        "8xH100", "A count and an accelerator."
-    )
+    hardware: quantity("hardware") = measured("8xH100", "A count and an accelerator.")
     duration: quantity("duration") = measured("3 days", "The time there is.")
 
 
@@ -183,7 +187,9 @@ class Alignment(Section):
     """How the model is to be aligned; free text."""
 
     method: Texts = Field(
-        ("rlhf", "rlaif", "constitutional"), description="Methods, in free text.", examples=[["dpo"]]
+        ("rlhf", "rlaif", "constitutional"),
+        description="Methods, in free text.",
+        examples=[["dpo"]],
     )
     policy: Text = Field("helpful-harmless-ish", description="The policy, in free text.")
 
@@ -192,8 +198,8 @@ class Training(Section):
     """What is optimised, on what data, with what compute."""
 
     objective: words(v.OBJECTIVE, empty=False) = inferred(
-        "What is optimised; the first objective decides what the model does. Inferred from the task "
-        "and the outputs.",
+        "What is optimised; the first objective decides what the model does. Inferred from the "
+        "task and the outputs.",
         examples=[["autoregressive"], ["diffusion", "autoregressive"]],
     )
     data: Data = section(Data)
@@ -240,7 +246,7 @@ class Architecture(Section):
         ),
         description="The components of the graph, in order.",
     )
-    dims: dict[Name, Scalar] = Field(
+    dims: Annotated[dict[Name, Scalar], BeforeValidator(without_empty)] = Field(
         default_factory=dict,
         description="Dimensions to pin, by the names that `blueprint/architecture.yaml` uses; "
         "they beat the parameter budget.",
@@ -298,7 +304,7 @@ class ModelSpec(Section):
 
     _stated: dict[str, Any] = PrivateAttr(default_factory=dict)
     _source: str = PrivateAttr(default="spec")
-    _locate: Any = PrivateAttr(default=None)
+    _document: Document = PrivateAttr(default_factory=Document)
 
     @property
     def stated(self) -> dict[str, Any]:
@@ -326,11 +332,7 @@ class ModelSpec(Section):
 
         A `Problem` without a line gets that of its field in the author's file, if there is one.
         """
-        located = [
-            self._locate(problem) if self._locate and problem.line is None else problem
-            for problem in problems
-        ]
-        return SpecError(located, self._source)
+        return SpecError(map(self._document.place, problems), self._source)
 
 
 def children(model: type[Section]) -> dict[str, type[Section] | None]:
@@ -360,4 +362,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return dict(value) if isinstance(value, dict) else value
-

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..utils import formatting as fmt
 from ..utils.seed import digest, rng
+from .documents import role_of
 from .release import Figure
 from .tables import Table, shortened
 
@@ -290,21 +291,6 @@ def _tables(
 # -- ablations -------------------------------------------------------------------------------------
 
 
-def ablation_figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, Figure]:
-    """The computed differences of `blueprint/ablations.yaml` as figures of the ledger."""
-    book: dict[str, Figure] = {}
-    for i, row in enumerate(rows, 1):
-        for kind, unit, text in (
-            ("params", "parameters", fmt.count),
-            ("flops", "FLOPs", fmt.flops),
-        ):
-            value = row[f"{kind}_delta"]
-            key = f"ablation_{i}_{kind}"
-            shown = fmt.signed(value, text)
-            book[key] = Figure(key, value, unit, shown, "computed", "recounted without it")
-    return book
-
-
 def score_ablations(
     rows: Sequence[Mapping[str, Any]],
     spec: Mapping[str, Any],
@@ -313,20 +299,22 @@ def score_ablations(
 ) -> tuple[list[dict[str, Any]], dict[str, Figure]]:
     """Ablation rows with a simulated score each, and those scores as figures.
 
-    A removal costs more the more parameters it takes with it; removing the objective (`role: loss`)
-    costs the most, since nothing is learnt without one. Without benchmarks there is no score to
-    lose, and the rows come back as they were.
+    The rows of the specification's components come first. A removal costs more the more parameters
+    it takes with it; removing a component that plays the objective's role costs the most, since
+    nothing is learnt without one. Without benchmarks there is no score to lose, and the rows come
+    back as they were.
     """
     if "bench_mean" not in figures:
         return [dict(row) for row in rows], {}
     scope = ("ablations", structure(spec), seed)
+    types = [component["type"] for component in spec["architecture"]["components"]]
     mean, total = figures["bench_mean"].value, figures["total_params"].value
     scored: list[dict[str, Any]] = []
     book: dict[str, Figure] = {}
     for i, row in enumerate(rows, 1):
         u = rng(*scope, i).random()
         share = min(abs(row["params_delta"]) / total, 1.0)
-        decisive = row.get("role") == "loss"
+        decisive = i <= len(types) and role_of(types[i - 1]) == "loss"
         drop = mean * (0.5 + 0.1 * u) if decisive else 0.4 + 1.6 * u + 0.3 * mean * share
         score = round(max(mean - drop, BOUNDS[0]), 1)
         lost = round(score - mean, 1)
@@ -340,7 +328,6 @@ def score_ablations(
             book[key] = Figure(key, value, "points", text, "simulated", METHOD)
         if decisive:
             text = f"{-lost:.1f}"
-            book["ablation_decisive"] = Figure(
-                "ablation_decisive", -lost, "points", text, "simulated", METHOD
-            )
+            figure = Figure("ablation_decisive", -lost, "points", text, "simulated", METHOD)
+            book.setdefault(figure.key, figure)
     return scored, book

@@ -10,6 +10,7 @@ from typing import Any
 from .architecture import Blueprint
 from .dims import DIMS
 from .release import SourceFile
+from .solver import BYTE_VOCABULARY
 from .specialise import join_parts, literal, specialise
 from .training_plan import TrainingPlan
 
@@ -40,6 +41,8 @@ def package_files(plan: Blueprint, training: TrainingPlan, seed: int) -> tuple[S
     dims = plan.design.dims
     switches = switches_of(dims)
     programs = _sources("_programs")
+    if not switches["bpe"]:
+        del programs["bpe"]
     files = {"model": model_source(switches)}
     full = full_values(dims, training, seed)
     for name, source in programs.items():
@@ -54,7 +57,10 @@ def switches_of(dims: Mapping[str, Any]) -> dict[str, Any]:
     """The structural switches of a model, which its source is specialised on."""
     switches = {name: dims[name] for name, dim in DIMS.items() if dim.switch}
     switches["rotary_pct"] = float(dims["rotary_pct"])
-    return switches | {"windowed": bool(dims["sliding_window"])}
+    return switches | {
+        "windowed": bool(dims["sliding_window"]),
+        "bpe": dims["vocab_size"] > BYTE_VOCABULARY,
+    }
 
 
 def model_source(switches: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from . import benchmarks, documents, paper_gen, prose, tables
 from .architecture import blueprint, constraint_notes
 from .codegen import package_files
 from .ledger import ledger
-from .release import Note, Release
+from .release import Release
 from .routing import TOPOLOGY, route
 from .training_plan import training_plan
 from .words import words
@@ -39,7 +39,7 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
     training = training_plan(
         chosen.design.model, chosen.design.dims, compute.hardware, compute.duration.value
     )
-    notes = (*route(spec), *constraint_notes(spec, chosen), *_hardware_note(spec, training))
+    notes = (*route(spec), *constraint_notes(spec, chosen))
     rows = documents.ablations(spec, chosen, training.sequence)
     figures = ledger(chosen, training, rows, seed)
     named = words(spec, resolved, chosen, training)
@@ -85,16 +85,3 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
 def _without_seed(resolved: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in resolved["reproducibility"].items() if k != "seed"}
     return resolved | {"reproducibility": kept}
-
-
-def _hardware_note(spec: Any, training: Any) -> tuple[Note, ...]:
-    if training.known_hardware:
-        return ()
-    asked = spec.training.compute.hardware.unit
-    return (
-        Note(
-            "unknown_hardware",
-            "training.compute.hardware",
-            f"{asked} is not in the catalogue; figures assume {training.device.name}",
-        ),
-    )

@@ -1,4 +1,4 @@
-"""What only the paper needs: its bibliography, chosen from real works, and the BibTeX of it."""
+"""What only the paper needs: its bibliography, chosen from a library of real works."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ..utils.escaping import Prose, tex_words
+from ..utils.escaping import Prose
 from .release import Reference
 
 LIBRARY = Path(__file__).with_name("references.yaml")
@@ -54,19 +54,3 @@ def cited(prose: Iterable[Prose]) -> frozenset[str]:
         if piece.kind == "cite"
         for key in piece.value.split(",")
     )
-
-
-def bibtex(references: Iterable[Reference]) -> str:
-    """The entries as a `.bib` file; braces in a title protect capitals, all else is escaped."""
-    return "\n".join(map(_entry, references))
-
-
-def _entry(reference: Reference) -> str:
-    fields = [f"  {name:<11} = {{{_field(value)}}}," for name, value in reference.fields.items()]
-    return "\n".join([f"@{reference.type}{{{reference.key},", *fields, "}", ""])
-
-
-def _field(value: str) -> str:
-    text = tex_words(value.replace("{", "\ue000").replace("}", "\ue001"))
-    text = text.replace("[U+E000]", "{").replace("[U+E001]", "}")
-    return text.replace(r"\allowbreak{}", "").replace("-{}-", "--")

@@ -121,7 +121,7 @@ def assemble(
     """
     scope = sentence_words(spec, words, len(tuple(notes)))
     return {
-        name: _draw(paragraph, scope, figures, seed, voice)
+        name: draw(paragraph, scope, figures, seed, voice)
         for name, paragraph in load_banks().items()
     }
 
@@ -160,13 +160,14 @@ def shorten(name: str, limit: int = _NAME_LIMIT) -> str:
     return name if short == name else short + "…"
 
 
-def _draw(
+def draw(
     paragraph: Paragraph,
     words: Mapping[str, str],
     figures: Mapping[str, Figure],
     seed: int,
     voice: str,
 ) -> Prose:
+    """One paragraph for `words` as `sentence_words` gives them; empty where no sentence applies."""
     texts = {key: figure.text for key, figure in figures.items()} | words
     chosen: list[tuple[Slot, Prose]] = []
     for slot in paragraph.slots:
@@ -258,7 +259,7 @@ def takes_an(text: str) -> bool:
     if word[:1].isdigit():
         whole = re.split(r"[.,]", word)[0]
         return whole.startswith("8") or whole in ("11", "18")
-    if len(word) > 1 and word.isupper():
+    if word.isupper():
         return word[0] in "AEFHILMNORSX"
     if re.match(r"(?i)(uni|us[ei]|eu|one\b|once)", word):
         return False

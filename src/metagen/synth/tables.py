@@ -96,7 +96,7 @@ def assemble(
     blueprint: Mapping[str, Any],
     notes: Iterable[Note] = (),
     simulated: Mapping[str, Table] | None = None,
-) -> dict[str, Table]:
+) -> dict[str, Any]:
     """Every table of the documents by name; `simulated` are those that `benchmarks.draw` made.
 
     Rows whose figure a release does not have are left out.
@@ -119,7 +119,21 @@ def assemble(
             tuple((note.path or NONE, sentence(note.message)) for note in notes),
         ),
     }
-    return tables | dict(simulated or {})
+    return tables | {"summary": summary(figures)} | dict(simulated or {})
+
+
+def summary(figures: Mapping[str, Figure]) -> dict[str, dict[str, Any]]:
+    """The figures that `docs/summary.json` repeats: everything but single scores."""
+    return {
+        key: {
+            "value": figure.value,
+            "unit": figure.unit,
+            "text": figure.text,
+            "provenance": figure.provenance,
+        }
+        for key, figure in figures.items()
+        if not key.startswith(("score_", "interval_", "ablation_"))
+    }
 
 
 def _listed(

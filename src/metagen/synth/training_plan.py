@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from . import estimates
-from .devices import ACCELERATORS, Device, accelerator
+from .devices import ACCELERATORS, Device
 from .parts.base import Part
 
 #: Compute-optimal tokens per parameter (Hoffmann et al., 2022, Table 3).
@@ -24,7 +24,6 @@ class TrainingPlan:
     """A recipe in base units (tokens, seconds, bytes, FLOPs); batches count sequences."""
 
     device: Device
-    known_hardware: bool
     devices: int
     seconds: float
     flops_per_token: float
@@ -63,13 +62,12 @@ class TrainingPlan:
 def training_plan(
     model: Part, dims: Mapping[str, Any], hardware: Any, duration_seconds: float
 ) -> TrainingPlan:
-    """The recipe for a model on `hardware` (a quantity with count and accelerator).
+    """The recipe for a model on `hardware` (a quantity: a count of a catalogued accelerator).
 
     Batch and learning rate follow the power laws of DeepSeek LLM (Bi et al., 2024, eq. 1) in the
     total compute C: B = 0.2920 · C^0.3271 tokens and η = 0.3118 · C^-0.1250.
     """
-    known = accelerator(hardware.unit)
-    device = known or ACCELERATORS["H100"]
+    device = ACCELERATORS[hardware.unit]
     devices = int(hardware.value)
     params = model.count()
     sequence = min(SEQUENCE, dims["max_pos"])
@@ -89,7 +87,6 @@ def training_plan(
     state = estimates.training_state_bytes(params)
     return TrainingPlan(
         device=device,
-        known_hardware=known is not None,
         devices=devices,
         seconds=duration_seconds,
         flops_per_token=per_token,

@@ -93,7 +93,7 @@ def _is_figure(value: Any) -> bool:
 
 _MD_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MD_SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)")
-_MD_OPENING = re.compile(r"^(\d{1,9})(?=[.)])|^(?=[#+=\-])")
+_MD_OPENING = re.compile(r"^(\d{1,9})(?=[.)](?: |$))|^(?=[#+=\-])")
 
 
 def md(value: Any) -> str:
@@ -272,6 +272,23 @@ def _tex_cell(cell: Any) -> str:
     return " ".join(map(tex, cell)) if isinstance(cell, tuple) else tex(cell)
 
 
+# -- BibTeX ----------------------------------------------------------------------------------------
+
+
+def bibtex(references: Iterable[Any]) -> str:
+    """Our own references as a `.bib` file: braces protect capitals, all else is escaped."""
+    return "\n".join(map(_bib_entry, references))
+
+
+def _bib_entry(reference: Any) -> str:
+    fields = [f"  {key:<11} = {{{_bib_field(text)}}}," for key, text in reference.fields.items()]
+    return "\n".join([f"@{reference.type}{{{reference.key},", *fields, "}", ""])
+
+
+def _bib_field(text: str) -> str:
+    return "".join(c if c in "{}" else _tex_character(c) for c in text)
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "md": md,
     "md_code": md_code,
@@ -279,6 +296,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "tex": tex,
     "tex_code": tex_code,
     "tex_table": tex_table,
+    "bibtex": bibtex,
     "json": json,
     "yaml": yaml,
     "toml": toml,

@@ -1,7 +1,7 @@
 """Writing and reading plain data: deterministic YAML and JSON, easy on the eye and on a diff.
 
-Both writers keep the order of keys, keep Unicode, put short lists of scalars on one line, and depend
-on no library's version. What they write reads back equal, YAML under version 1.1 and 1.2 alike.
+Both writers keep the order of keys, keep Unicode, put short lists of scalars on one line, and
+depend on no library's version. What they write reads back equal, YAML as 1.1 and as 1.2 alike.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ WIDTH = 100
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+()'-]*(?: [A-Za-z0-9_./@+()'-]+)*")
 _RESERVED = frozenset("y n yes no on off true false null".split())
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
-)
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def to_yaml(data: Any) -> str:
@@ -28,7 +26,8 @@ def to_yaml(data: Any) -> str:
     Raises:
         TypeError: something in `data` is neither a mapping with text keys, a list nor a scalar.
     """
-    return "".join(f"{line}\n" for line in _yaml_lines(data))
+    lines = [_quoted(data)] if isinstance(data, str) else _yaml_lines(data)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def to_json(data: Any) -> str:

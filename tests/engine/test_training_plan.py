@@ -1,0 +1,69 @@
+"""The training recipe: reach, batch, layout."""
+
+import pytest
+
+from metagen.specs.quantities import parse_quantity
+from metagen.synth import estimates
+from metagen.synth.architecture import blueprint
+from metagen.synth.devices import ACCELERATORS, accelerator
+from metagen.synth.documents import verdict
+from metagen.synth.training_plan import MEMORY_SHARE, training_plan
+
+
+@pytest.fixture
+def recipe(unbound):
+    def build(budget, hardware="8xH100", duration="3 days", **dims):
+        spec = unbound(budget, dims)
+        design = blueprint(spec).design
+        plan = training_plan(
+            design.model,
+            design.dims,
+            parse_quantity(hardware, "hardware"),
+            parse_quantity(duration, "duration").value,
+        )
+        return plan, design
+
+    return build
+
+
+@pytest.mark.parametrize("budget", ["1M", "100M", "8B", "70B"])
+@pytest.mark.parametrize("hardware", ["1xH100", "8xH100", "1xRTX4090", "512xA100"])
+def test_a_recipe_is_consistent(recipe, budget, hardware):
+    plan, design = recipe(budget, hardware)
+    assert plan.global_batch == plan.devices * plan.micro_batch * plan.accumulation
+    assert plan.train_tokens <= plan.reachable_tokens * (1 + 1e-9)
+    assert plan.train_seconds <= plan.seconds * (1 + 1e-9)
+    assert 0 < plan.learning_rate < 0.02
+    assert plan.warmup_steps <= plan.steps
+    assert plan.fits == (plan.device_memory <= plan.device.memory * MEMORY_SHARE)
+    assert plan.sequence <= design.dims["max_pos"]
+
+
+def test_reach_follows_from_peak_and_flops(recipe):
+    plan, design = recipe("8B")
+    assert not plan.checkpointing or plan.flops_per_token > 0
+    rate = 8 * ACCELERATORS["H100"].peak * estimates.TRAINING_MFU / plan.flops_per_token
+    assert plan.reachable_tokens == pytest.approx(rate * 3 * 86400)
+    assert "of the compute-optimal token count" in verdict(plan)
+
+
+def test_what_does_not_fit_says_how_many_devices_would_do(recipe):
+    plan, _ = recipe("70B", "8xRTX4090")
+    assert not plan.fits and plan.devices_needed > 8
+    assert f"at least {plan.devices_needed} devices" in verdict(plan)
+
+
+def test_small_models_stop_at_the_overtraining_limit(recipe):
+    plan, design = recipe("1M")
+    assert plan.train_tokens == 2000 * design.model.count()
+    assert "times the compute-optimal" in verdict(plan)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [("H100", "H100"), ("h100-sxm5", "H100"), ("A100-80GB", "A100"), ("RTX 4090", "RTX4090"),
+     ("4090", "RTX4090"), ("NVIDIA H200", "H200"), ("TPU v4", "TPUv4"), ("Abacus", None)],
+)  # fmt: skip
+def test_hardware_names(written, found):
+    device = accelerator(written)
+    assert (device.id if device else None) == found
