@@ -87,9 +87,11 @@ def _json_scalar(value: Any) -> str:
 
 
 def _number(value: int | float) -> str:
-    """A finite number as Python, JSON, YAML and TOML all read it back."""
-    if value != value or value in (float("inf"), float("-inf")):
-        raise ValueError(f"{value} has no literal; write its text instead")
+    """A number as JSON, YAML and TOML all read it back; infinity is the word that MSL has for it."""
+    if value != value:
+        raise ValueError("not a number")
+    if value in (float("inf"), float("-inf")):
+        return '"∞"' if value > 0 else '"-∞"'
     text = repr(value)
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
 
