@@ -265,7 +265,7 @@ def _tables(
     figures: Mapping[str, Figure],
 ) -> dict[str, Table]:
     order = [*range(1, len(models)), 0]
-    columns = tuple(shortened(models[m]) for m in order)
+    columns = tuple(shortened(models[m], min(18, max(9, 64 // len(models)))) for m in order)
     align = "l" + "r" * len(order)
 
     def row(name: str, keys: str) -> tuple[Any, ...]:

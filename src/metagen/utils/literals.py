@@ -87,7 +87,7 @@ def _json_scalar(value: Any) -> str:
 
 
 def _number(value: int | float) -> str:
-    """A number as JSON, YAML and TOML all read it back; infinity is the word that MSL has for it."""
+    """A number that JSON, YAML and TOML read back alike; infinity is a word, as in MSL."""
     if value != value:
         raise ValueError("not a number")
     if value in (float("inf"), float("-inf")):
