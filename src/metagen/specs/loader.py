@@ -103,6 +103,8 @@ def _read(spec: str | Path) -> tuple[bytes, str]:
     source = str(spec)
     if source == "-":
         return sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>"
+    if not source.strip():
+        raise SpecError([Problem("", "no specification is named", _places())])
     path = Path(source)
     if not os.path.isfile(source) and source in (bundled := examples()):
         path = bundled[source]
@@ -115,9 +117,12 @@ def _read(spec: str | Path) -> tuple[bytes, str]:
 
 def _unreadable(path: Path, error: Exception) -> Problem:
     if isinstance(error, FileNotFoundError):
-        names = examples()
-        allowed = f'a path, "-", or one of {", ".join(names)}'
-        return Problem("", "no such file", allowed, closest(path.stem, names))
+        return Problem("", "no such file", _places(), closest(path.stem, examples()))
     if isinstance(error, IsADirectoryError):
         return Problem("", "this is a directory", "a file")
     return Problem("", f"cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def _places() -> str:
+    """Where a specification may come from."""
+    return f'a path, "-", or one of {", ".join(examples())}'

@@ -213,11 +213,11 @@ def _distance(
 def _awkwardness(dims: Mapping[str, Any]) -> float:
     """Costs of unusual widths and head counts."""
     d_model, n_heads, head_dim = dims["d_model"], dims["n_heads"], dims["head_dim"]
-    score = 0.15 * (dims["n_kv_heads"] == 1 and n_heads > 2)
+    score = 0.30 * (n_heads / dims["n_kv_heads"] > (4 if n_heads < 32 else 16))
     score += 0.10 * (n_heads % 4 != 0 and n_heads > 4)
     score += 0.10 * (n_heads % 8 != 0 and n_heads > 16)
     score += 0.05 * (d_model % 512 != 0 and d_model > 2048)
-    return score + 0.15 * (head_dim == (128 if d_model < 2048 else 64) and d_model != 2048)
+    return score + 0.25 * (head_dim == (128 if d_model < 2048 else 64) and d_model != 2048)
 
 
 def _ff_ratio(dims: Mapping[str, Any]) -> float:
@@ -261,9 +261,7 @@ def _heads(budget: float, d_model: int, pins: Mapping[str, Any]) -> list[tuple[i
 
 
 def _kv_heads(budget: float, n_heads: int, frame: Frame) -> int:
-    """Grouped heads: groups of about three when small, at most eight key-value heads beyond."""
-    wanted = max(1, n_heads // 3) if budget < 1e9 else n_heads
-    limit = min(wanted, frame.max_kv_heads)
-    if n_heads <= 4:
-        limit = min(n_heads, frame.max_kv_heads)
-    return next(k for k in range(limit, 0, -1) if n_heads % k == 0)
+    """No groups below 50M, groups of about three below 1B, eight key-value heads beyond."""
+    wanted = n_heads / 3 if 5e7 <= budget < 1e9 else n_heads
+    fitting = [k for k in range(1, frame.max_kv_heads + 1) if n_heads % k == 0]
+    return min(fitting, key=lambda k: (abs(log2(k / wanted)), -k))
