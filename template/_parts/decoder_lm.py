@@ -49,22 +49,26 @@ class DecoderLM(nn.Module):
         if config.tied:
             self.lm_head.weight = self.embed.weight
 
-    def init_weights(self, generator: torch.Generator | None = None) -> None:
-        """Draw every weight afresh; projections into the residual stream start smaller by depth.
+    def init_weights(self, generator: torch.Generator) -> None:
+        """Draw every weight afresh."""
+        for name, parameter in self.named_parameters():
+            self.init_weight(name, parameter, generator)
 
-        The scaling keeps the stream's variance independent of depth (Radford et al. 2019, 2.3).
+    def init_weight(self, name: str, weight: Tensor, generator: torch.Generator) -> None:
+        """Fill the weight called `name`; those that write to the residual stream start smaller.
+
+        Scaling them by depth keeps the stream's variance (Radford et al. 2019, section 2.3).
         """
         std = self.config.init_std
-        residual_std = std / math.sqrt(2 * self.config.n_layers)
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            elif "norm" in name:
-                nn.init.ones_(parameter)
-            elif name.endswith(("o_proj.weight", "down_proj.weight")):
-                nn.init.normal_(parameter, std=residual_std, generator=generator)
-            else:
-                nn.init.normal_(parameter, std=std, generator=generator)
+        if name.endswith("bias"):
+            nn.init.zeros_(weight)
+        elif "norm" in name:
+            nn.init.ones_(weight)
+        elif name.endswith(("o_proj.weight", "down_proj.weight")):
+            std = std / math.sqrt(2 * self.config.n_layers)
+            nn.init.normal_(weight, std=std, generator=generator)
+        else:
+            nn.init.normal_(weight, std=std, generator=generator)
 
     def hidden(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         """Final hidden states of token ids, (B, T) -> (B, T, D); continues and fills a `cache`."""

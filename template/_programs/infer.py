@@ -1,6 +1,6 @@
 """Sample text from a trained model.
 
-    python -m PACKAGE.infer --prompt "The captain" --temperature 0.8 --top-p 0.95
+    python -m PACKAGE.infer --prompt "The captain"
 
 Reads the newest checkpoint of `--run-dir` (default: of the run saved last), prints the text and
 writes it to `results/sample.txt`. Before any training it samples the untrained tiny model.

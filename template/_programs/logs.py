@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import time
 from pathlib import Path
+from typing import Self
 
 from .config import Config
 
@@ -56,10 +57,14 @@ class Log:
             flush=True,
         )
 
-    def close(self) -> None:
-        """Close the files."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception) -> None:
         if self.enabled:
             self.file.close()
+        if self.enabled and not any(exception):
+            print(f"{self.config.run_dir} stands at step {self.step} of {self.config.steps}")
         if self.board:
             self.board.close()
 

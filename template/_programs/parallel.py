@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
@@ -123,7 +124,10 @@ def build_parallel(config: Config, workers: Workers) -> tuple[DecoderLM, nn.Modu
 
 
 def shard(model: DecoderLM, config: Config, workers: Workers) -> None:
-    """Split the parameters of a meta model over the processes, then give them memory and values."""
+    """Split a model without weights over the processes, then draw its weights one by one.
+
+    They are those of a model on one device: each is drawn whole and every process keeps its part.
+    """
     compute = torch.bfloat16 if workers.bf16 else None
     policy = MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32)
     mesh = dist.init_device_mesh(workers.device.type, (workers.world,))
@@ -133,8 +137,12 @@ def shard(model: DecoderLM, config: Config, workers: Workers) -> None:
     model.to_empty(device=workers.device)
     if config.tied:
         model.lm_head.weight = model.embed.weight
-    torch.manual_seed(config.seed)
-    model.init_weights()
+    generator = torch.Generator(workers.device).manual_seed(config.seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            whole = torch.empty(parameter.shape, device=workers.device)
+            model.init_weight(name, whole, generator)
+            parameter.copy_(distribute_tensor(whole, mesh, parameter.placements))
 
 
 def sync_gradients(loss_of: nn.Module, workers: Workers, now: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from random import Random
 
 NOUNS = "captain river lantern harbour engine garden letter mirror orchard signal tower winter"
-VERBS = "follow carry remember answer cover guard measure reach"
+VERBS = "follow lift remember answer cover guard measure mend"
 ADJECTIVES = "quiet heavy golden distant narrow patient bright old"
 PLACES = "near behind above beside under"
 
