@@ -50,9 +50,10 @@ class Attention(nn.Module):
             q, k = span.rotary(q), span.rotary(k)
         if span.cache is not None:
             k, v = span.cache.store(self.layer, k, v)  # (B, G, S, K)
-        if span.mask is not None:  # the fast kernels take a mask or groups of heads, not both
-            groups = q.size(1) // k.size(1)
-            k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)  # (B, H, S, K)
+        if self.config.windowed:
+            if span.mask is not None:  # the fast kernels take a mask or groups of heads, not both
+                groups = q.size(1) // k.size(1)
+                k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
         causal = span.mask is None and x.size(1) > 1  # the newest token alone sees every key
         y = F.scaled_dot_product_attention(q, k, v, span.mask, is_causal=causal, enable_gqa=True)
         return self.o_proj(y.transpose(1, 2).flatten(2))  # (B, H, T, K) -> (B, T, D)

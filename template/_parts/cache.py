@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.attention.bias import causal_lower_right
 
 from .config import Config
 from .rotary import Rotary
@@ -44,7 +45,7 @@ class KVCache:
 class Span:
     """T neighbouring tokens: where they stand and which keys each of them may see.
 
-    `mask` is (T, S), True where a query may look; None stands for plain causal attention, and for
+    `mask` is (T, S), set where a query may look; None stands for plain causal attention, and for
     a single token, which may look at everything it is given.
     """
 
@@ -64,5 +65,4 @@ class Span:
                 self.mask = (distance >= 0) & (distance < config.sliding_window)
         else:
             if length > 1 and start > 0:
-                keys = torch.arange(start + length, device=tokens.device)  # (S,)
-                self.mask = keys <= self.positions[:, None]  # (T, S)
+                self.mask = causal_lower_right(length, start + length)  # never held as a matrix

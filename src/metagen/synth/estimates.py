@@ -58,12 +58,15 @@ def activation_bytes(dims: Mapping[str, Any], context: int) -> float:
 
     The residual stream and its normalised copy stand beside the widest sublayer: queries, keys,
     values and their output, or the MLP's hidden vectors. Logits exist for the last position only.
+    A sliding window has a mask, and the keys and values that it covers for every query head.
     """
     chunk = min(context, PREFILL_CHUNK)
+    window = min(context, dims["sliding_window"])
+    masked = (chunk + window) * (2 * dims["n_heads"] * dims["head_dim"] + chunk) if window else 0
     attention = (2 * dims["n_heads"] + 2 * dims["n_kv_heads"]) * dims["head_dim"]
     hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
     per_token = 2 * dims["d_model"] + max(attention, hidden)
-    return (chunk * per_token + 2 * dims["vocab_size"]) * ACTIVATION_BYTES
+    return (chunk * per_token + masked + 2 * dims["vocab_size"]) * ACTIVATION_BYTES
 
 
 def inference_memory(
