@@ -1,0 +1,247 @@
+"""Write the parts of the documentation that are made from the code, or check that they are current.
+
+    python docs/generate.py            # rewrite what differs
+    python docs/generate.py --check    # name what differs, exit 1
+
+Whole files: the bundled specifications, the command line, the solved shapes, the recorded terminal,
+the JSON Schema.
+Parts of README.md, the specification language and the architecture: whatever stands between
+`<!-- begin: x -->` and `<!-- end: x -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+LANGUAGE = DOCS / "spec_language.md"
+TRANSCRIPT = DOCS / "transcripts" / "demo.txt"
+ARCHITECTURE = DOCS / "architecture.md"
+PACKAGE = ROOT / "src" / "metagen"
+ROOMS = ("specs", "synth", "synth/parts", "post", "utils")
+EXAMPLES = ROOT / "examples" / "specs"
+RUN_TIME = re.compile(r"run-\d{8}-\d{6}-")
+WIDTH = "88"
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+
+def run(arguments: list[str], cwd: Path) -> str:
+    """What `metagen` with `arguments` shows on a terminal without colours."""
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": WIDTH, "TERM": "dumb"}
+    for name in ("FORCE_COLOR", "LINES"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-m", "metagen", *arguments],
+        cwd=cwd, env=environment, check=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
+
+
+def record_demo() -> tuple[str, str]:
+    """The recorded demo, and the tree of the first repository that it made."""
+    with tempfile.TemporaryDirectory() as folder:
+        shown = run(["demo"], Path(folder))
+        made = sorted((Path(folder) / "outputs").iterdir())
+        first = next(path for path in made if str(path.name) in shown)
+        return f"$ metagen demo\n{shown}", tree(first)
+
+
+def tree(folder: Path) -> str:
+    """The files of a generated repository, in the manner of `tree`."""
+    return "\n".join(["my-model/", *_branches(folder, "")])
+
+
+def _branches(folder: Path, indent: str) -> Iterator[str]:
+    entries = sorted(folder.iterdir(), key=lambda path: (path.is_file(), path.name.lower()))
+    for entry in entries:
+        last = entry == entries[-1]
+        yield f"{indent}{'└── ' if last else '├── '}{entry.name}{'/' if entry.is_dir() else ''}"
+        if entry.is_dir():
+            yield from _branches(entry, indent + ("    " if last else "│   "))
+
+
+def command_names() -> dict[str, str]:
+    """Every command with its one-line help, in the order of `metagen --help`."""
+    from metagen.cli import app
+
+    found = {}
+    for command in app.registered_commands:
+        summary = (command.callback.__doc__ or "").strip().splitlines()[0]
+        found[command.name or command.callback.__name__] = summary
+    return found
+
+
+def cli_page() -> str:
+    """docs/cli.md: every command's own help."""
+    parts = ["# Command line", "", "What each command says about itself.", ""]
+    for name in ("", *command_names()):
+        shown = run([*name.split(), "--help"], ROOT)
+        title = f"metagen {name}".strip()
+        parts += [f"## {title}", "", "```text", shown.strip("\n"), "```", ""]
+    return "\n".join([*parts, *_STATUS])
+
+
+_STATUS = (
+    "## Exit status",
+    "",
+    "| status | means |",
+    "|---:|---|",
+    "| 0 | done |",
+    "| 1 | it could not be done: a folder exists already, an update left conflicts |",
+    "| 2 | the specification, or the command line, is refused; nothing was written |",
+    "| 130 | interrupted; nothing half-written was left behind |",
+    "",
+    "`NO_COLOR` turns colour off, `FORCE_COLOR` on; on a pipe it is off.",
+    "",
+)
+
+
+def commands_table() -> str:
+    """README's table of commands."""
+    rows = [f"| `metagen {name}` | {text} |" for name, text in command_names().items()]
+    return "\n".join(["| command | does |", "|---|---|", *rows])
+
+
+def rooms() -> str:
+    """Every module of the package with the first sentence of its docstring."""
+    lines = []
+    for folder in (PACKAGE, *(PACKAGE / name for name in ROOMS)):
+        lines += ["", f"**`{folder.relative_to(ROOT).as_posix()}/`**", ""]
+        for path in sorted(folder.glob("*.py")):
+            paragraph = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            sentence = " ".join((paragraph or "").split("\n\n")[0].split())
+            lines.append(f"- `{path.name}`: {sentence}")
+    return "\n".join(lines)
+
+
+def specs_page() -> str:
+    """docs/specs.md: the bundled specifications and what they become."""
+    from metagen import load_spec, plan
+
+    rows = []
+    for path in sorted(EXAMPLES.rglob("*.yaml")):
+        release = plan(load_spec(path))
+        figures = release.figures
+        rows.append(
+            f"| [`{path.stem}`]({_SOURCE}/{path.relative_to(ROOT).as_posix()}) "
+            f"| {path.parent.name} | {release.words['modality_phrase']} "
+            f"| {figures['total_params'].text} | {figures['peak_memory_gb'].text} "
+            f"| {len(release.notes)} |"
+        )
+    return "\n".join(
+        [
+            "# Bundled specifications",
+            "",
+            "Every command takes these by name: `metagen synth text_llm_8b`. Warnings are what",
+            "`metagen validate` prints: modalities that are approximated in this version, and",
+            "constraints that cost something.",
+            "",
+            "| name | group | maps | parameters | peak memory | warnings |",
+            "|---|---|---|---:|---:|---:|",
+            *rows,
+            "",
+        ]
+    )
+
+
+_SOURCE = "https://github.com/metagen/template/blob/main"
+
+
+def budgets_page() -> str:
+    """docs/budgets.md: thirty budgets and their shapes."""
+    from budget_table import table
+
+    return (
+        "# Solved shapes\n\n"
+        "What the solver makes of thirty parameter budgets where nothing else binds (offline,\n"
+        "unlimited memory, 8k context). Printed by `python benchmarks/budget_table.py`.\n\n"
+        f"{table()}\n"
+    )
+
+
+def filled(page: Path, blocks: dict[str, str]) -> str:
+    """A page with its marked blocks replaced."""
+    text = page.read_text(encoding="utf-8")
+    for name, content in blocks.items():
+        begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+        before, rest = text.split(begin)
+        after = rest.split(end)[1]
+        text = f"{before}{begin}\n\n{content.strip()}\n\n{end}{after}"
+    return text
+
+
+def fence(language: str, text: str) -> str:
+    """A fenced block."""
+    return f"```{language}\n{text.strip()}\n```"
+
+
+def pages() -> dict[Path, str]:
+    """Every generated file with its current content."""
+    from metagen.specs import reference
+
+    demo, files = record_demo()
+    if TRANSCRIPT.exists() and timeless(TRANSCRIPT.read_text(encoding="utf-8")) == timeless(demo):
+        demo = TRANSCRIPT.read_text(encoding="utf-8")
+    example = fence("yaml", (EXAMPLES / "text/text_llm_8b.yaml").read_text(encoding="utf-8"))
+    readme = {
+        "example": example,
+        "demo": fence("console", demo),
+        "commands": commands_table(),
+        "tree": fence("text", files),
+    }
+    language = {
+        "example": example,
+        "fields": reference.field_tables(),
+        "quantities": reference.quantity_table(),
+        "vocabularies": reference.vocabulary_tables(),
+        "approximations": reference.approximation_table(),
+        "dims": reference.dims_table(),
+    }
+    return {
+        README: filled(README, readme),
+        LANGUAGE: filled(LANGUAGE, language),
+        ARCHITECTURE: filled(ARCHITECTURE, {"rooms": rooms()}),
+        TRANSCRIPT: demo,
+        DOCS / "cli.md": cli_page(),
+        DOCS / "specs.md": specs_page(),
+        DOCS / "budgets.md": budgets_page(),
+        DOCS / "msl.schema.json": run(["schema"], ROOT),
+    }
+
+
+def timeless(transcript: str) -> str:
+    """A transcript without the moment of its recording."""
+    return RUN_TIME.sub("run-", transcript)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = {
+        path: text
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
+    for path, text in stale.items():
+        print(f"{'out of date' if check else 'written'}: {path.relative_to(ROOT)}")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""`python -m metagen`."""
+
+from .cli import main
+
+main()

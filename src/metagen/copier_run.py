@@ -1,0 +1,139 @@
+"""Copier as a library: quiet, trusted, and with its errors as ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copier import VcsRef
+from copier._main import Worker
+from copier._subproject import Subproject
+from copier._template import Template
+from copier.errors import CopierError
+from plumbum import ProcessExecutionError
+
+if TYPE_CHECKING:
+    from .synth.release import Release
+
+
+class Refused(RuntimeError):
+    """Copier, or the Git that it calls, will not go on; the message says why."""
+
+
+class QuickWorker(Worker):
+    """A worker that asks Git once what Copier asks after every file, at 6 ms each.
+
+    Copier keeps the executable bits of tracked files where Git does not watch them, which is where
+    `core.fileMode` is false.
+    """
+
+    def _sync_git_index_executable_bit(self, *file: Any) -> None:
+        if self._git_ignores_modes:
+            super()._sync_git_index_executable_bit(*file)
+
+    @cached_property
+    def _git_ignores_modes(self) -> bool:
+        asked = ["git", "config", "--type=bool", "--get", "core.fileMode"]
+        done = subprocess.run(asked, cwd=self.subproject.local_abspath, capture_output=True)
+        return done.stdout.strip() == b"false"
+
+
+def run_copy(
+    root: Path,
+    destination: Path,
+    data: Mapping[str, Any],
+    release: Release,
+    exclude: Sequence[str] = (),
+) -> None:
+    """Render the template at `root` with the answers `data` and a release already planned.
+
+    Raises:
+        Refused: Copier refuses.
+    """
+    with _plain_template(root) as template:
+        worker = QuickWorker(
+            src_path=str(template),
+            dst_path=destination,
+            data={**data, "_metagen": (sys.modules[__package__], release)},
+            exclude=exclude,
+            defaults=True,
+            overwrite=True,
+            quiet=True,
+            unsafe=True,
+            skip_tasks=True,
+        )
+        with _our_errors(), worker:
+            worker.run_copy()
+
+
+def run_update(project: Path, *, upgrade: bool = False, source: str | None = None) -> None:
+    """Update `project` in place, from the template at `source` where that is given.
+
+    Raises:
+        Refused: Copier or Git cannot do it.
+    """
+    recorded = Subproject(local_abspath=project).last_answers.get("_src_path")
+    worker = _worker_reading(source)(
+        dst_path=project,
+        data={"_src_path": recorded} if recorded else {},
+        vcs_ref=None if upgrade else VcsRef.CURRENT,
+        defaults=True,
+        overwrite=True,
+        quiet=True,
+        unsafe=True,
+    )
+    with _our_errors(), worker:
+        worker.run_update()
+
+
+def _worker_reading(source: str | None) -> type[Worker]:
+    """A worker that takes the template from `source`, though the project records another place."""
+    if source is None:
+        return QuickWorker
+    url = os.path.abspath(source) if os.path.exists(source) else source
+
+    class Relocated(QuickWorker):
+        @cached_property
+        def subproject(self) -> Subproject:
+            found = Subproject(local_abspath=self.dst_path.absolute())
+            self._cleanup_hooks.append(found._cleanup)
+            if found.template is not None:
+                found.template = Template(url=url, ref=found.template.ref)
+                found._cleanup_hooks.append(found.template._cleanup)
+            return found
+
+    return Relocated
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except ProcessExecutionError as error:
+        raise Refused(error.stderr.strip() or str(error)) from error
+    except (CopierError, ValueError) as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise Refused(str(error)) from error
+
+
+@contextmanager
+def _plain_template(root: Path) -> Iterator[Path]:
+    """What Copier needs of `root`, in a folder that is no Git repository: it would clone one."""
+    with tempfile.TemporaryDirectory(prefix="metagen-template-") as folder:
+        template = Path(folder)
+        shutil.copyfile(root / "copier.yml", template / "copier.yml")
+        ignored = shutil.ignore_patterns("_parts", "_programs", "__pycache__")
+        shutil.copytree(root / "template", template / "template", ignore=ignored)
+        hook = Path("src", "metagen", "copier_hook.py")
+        (template / hook).parent.mkdir(parents=True)
+        shutil.copyfile(root / hook, template / hook)
+        yield template

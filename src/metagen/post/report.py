@@ -1,0 +1,41 @@
+"""How `metagen update` hears from the post step, which Copier runs in another process.
+
+The listener leaves an empty report in the Git folder; the post step fills it in instead of talking.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .git import Git
+
+NAME = "metagen-update.json"
+
+
+@contextmanager
+def requested(git: Git) -> Iterator[dict[str, Any]]:
+    """Ask for a report; the mapping is filled in when the block ends."""
+    found: dict[str, Any] = {"restored": [], "kept_figures": [], "note": ""}
+    path = git.own_file(NAME)
+    if path is None:
+        yield found
+        return
+    path.write_text("{}", encoding="utf-8")
+    try:
+        yield found
+        found |= json.loads(path.read_text(encoding="utf-8"))
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def deliver(git: Git, outcome: dict[str, Any]) -> bool:
+    """Fill in the report if somebody asked for one."""
+    path: Path | None = git.own_file(NAME)
+    if path is None or not path.is_file():
+        return False
+    path.write_text(json.dumps(outcome), encoding="utf-8")
+    return True
