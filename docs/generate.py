@@ -54,7 +54,7 @@ def record_demo() -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         shown = run(["demo"], Path(folder))
         made = sorted((Path(folder) / "outputs").iterdir())
-        first = next(path for path in made if str(path.name) in shown)
+        first = next(path for path in made if (path / "code" / "text_llm_8b").is_dir())
         return f"$ metagen demo\n{shown}", tree(first)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -27,36 +28,47 @@ class Finished:
     peak: int
 
 
-def run_metagen(
-    *arguments: str | Path,
+#: Runs a command and writes what it used to a file. A process starts with the peak memory of the
+#: one that began it, so the measured one is begun by a small one.
+_MEASURE = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+status = subprocess.call(sys.argv[2:])
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+with open(sys.argv[1], "w") as file:
+    json.dump([time.perf_counter() - start, usage.ru_utime + usage.ru_stime, peak], file)
+sys.exit(status if status >= 0 else 128 - status)
+"""
+
+
+def run_measured(
+    command: Sequence[str | Path],
     cwd: Path | None = None,
     stdin: bytes = b"",
     env: dict[str, str] | None = None,
 ) -> Finished:
-    """Run `metagen` with `arguments`; `env` is laid over an environment without colour settings."""
+    """Run `command` to its end; `env` is laid over an environment without colour settings."""
     environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
-    with TemporaryFile() as source, TemporaryFile() as out, TemporaryFile() as err:
-        source.write(stdin)
-        source.seek(0)
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "metagen", *map(str, arguments)],
-            cwd=cwd, env=environment | (env or {}), stdin=source, stdout=out, stderr=err,
+    with TemporaryDirectory() as folder:
+        usage = Path(folder) / "usage.json"
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", _MEASURE, str(usage), *map(str, command)],
+            cwd=cwd, env=environment | (env or {}), input=stdin, capture_output=True,
         )  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        streams = []
-        for stream in (out, err):
-            stream.seek(0)
-            streams.append(stream.read().decode())
-    return Finished(
-        process.returncode,
-        *streams,
-        seconds,
-        usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-    )
+        seconds, cpu, peak = json.loads(usage.read_text())
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode(), seconds, cpu, peak)
+
+
+def run_metagen(*arguments: str | Path, **options: Any) -> Finished:
+    """Run `metagen` with `arguments` in a process of its own; see `run_measured`."""
+    return run_measured([sys.executable, "-m", "metagen", *arguments], **options)
+
+
+@pytest.fixture(scope="session")
+def measured() -> Callable[..., Finished]:
+    """`measured(command, cwd=, stdin=, env=) -> Finished`."""
+    return run_measured
 
 
 @pytest.fixture(scope="session")

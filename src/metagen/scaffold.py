@@ -68,14 +68,12 @@ def synthesize(
     voice: str | None = None,
     seed: int | None = None,
     spec_text: str | None = None,
-    drawing: Drawing | None = None,
 ) -> Result:
     """Write the repository of `source` to `destination`, which must not exist.
 
     `source` is anything that `load_spec` takes, a `ModelSpec`, or a `Release` already planned.
     `spec_text` becomes the repository's `spec.yaml`; it is read from the file where `source` is
-    one. A `seed` replaces the document's, there as well. `drawing` is what `drawing_ahead` gave
-    to whoever planned the release.
+    one. A `seed` replaces the document's, there as well.
 
     Raises:
         SpecError: the specification or an answer is refused; nothing is written.
@@ -85,7 +83,7 @@ def synthesize(
     if destination.exists() or destination.is_symlink():
         raise ScaffoldError(f"{destination} exists; choose another folder or remove it")
     with ExitStack() as stack:
-        drawing = drawing or stack.enter_context(drawing_ahead())
+        drawing = stack.enter_context(_drawing_ahead())
         release, text = _release_of(source, voice, seed, spec_text)
         stated_answers = _answers(release, package, author, license)
         _draw(drawing, release, "paper" in release.artifacts)
@@ -103,7 +101,6 @@ def paper(
     author: str | None = None,
     voice: str | None = None,
     seed: int | None = None,
-    drawing: Drawing | None = None,
 ) -> Result:
     """Write only the LaTeX project to `destination`.
 
@@ -118,7 +115,7 @@ def paper(
     if not _may_hold_paper(destination):
         raise ScaffoldError(f"{destination} is not empty and not a generated paper")
     with ExitStack() as stack:
-        drawing = drawing or stack.enter_context(drawing_ahead())
+        drawing = stack.enter_context(_drawing_ahead())
         release, _ = _release_of(source, voice, seed, None)
         stated_answers = _answers(release, None, author, None)
         _draw(drawing, release, with_paper=True)
@@ -231,7 +228,7 @@ def _refuse(given: Mapping[str, str | None]) -> None:
 
 
 @contextmanager
-def drawing_ahead() -> Iterator[Drawing]:
+def _drawing_ahead() -> Iterator[Drawing]:
     """A process that gets ready to draw while a release is planned."""
     from .post import figures
 
@@ -255,13 +252,14 @@ def _draw(drawing: Drawing, release: Release, with_paper: bool) -> None:
 def _staging(destination: Path) -> Iterator[Path]:
     """A folder beside `destination`, on its file system, that is gone afterwards."""
     made = [p for p in destination.parents if not p.exists()]
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix=f".{destination.name[:40]}-", dir=destination.parent)
-    staging = Path(folder) / "repository"
+    folder = None
     try:
-        yield staging
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=f".{destination.name[:40]}-", dir=destination.parent)
+        yield Path(folder) / "repository"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
         for parent in made:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()

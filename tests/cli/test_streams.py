@@ -170,7 +170,8 @@ def test_interrupting_leaves_nothing_behind(later: float, tmp_path: Path) -> Non
     time.sleep(later)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    # Python ends by the signal itself where it struck inside an exec; shells call both 130.
+    assert process.returncode in (130, -signal.SIGINT), err
     assert (out, "Traceback" in err) == ("", False)
     assert list(tmp_path.iterdir()) == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import textwrap
 import time
@@ -172,21 +171,19 @@ def test_positions_in_json(refuse):
     assert found["seed"] == (2, 2)
 
 
-def test_memory_and_time_of_the_worst(tmp_path):
+def test_memory_and_time_of_the_worst(tmp_path, measured):
     """Every hostile document in one fresh process: under 200 MB."""
     for index, (content, _) in enumerate(HOSTILE.values()):
         (tmp_path / f"{index}.yaml").write_bytes(content)
     script = f"""
-        import pathlib, resource
+        import pathlib
         from metagen.specs.loader import SpecError, load_spec
         for path in pathlib.Path({str(tmp_path)!r}).iterdir():
             try:
                 load_spec(path)
             except SpecError as error:
                 str(error)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     """
-    command = [sys.executable, "-c", textwrap.dedent(script)]
-    peak = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert peak * unit < 200 * 10**6
+    done = measured([sys.executable, "-c", textwrap.dedent(script)])
+    assert done.status == 0, done.err
+    assert done.peak < 200 * 10**6

@@ -277,7 +277,7 @@ def _tex_cell(cell: Any) -> str:
 
 def bibtex(references: Iterable[Any]) -> str:
     """Our own references as a `.bib` file: braces protect capitals, all else is escaped."""
-    return "\n".join(map(_bib_entry, references))
+    return "\n".join(map(_bib_entry, references)).rstrip()
 
 
 def _bib_entry(reference: Any) -> str:
