@@ -36,6 +36,14 @@ def test_every_budget_is_filled(exponent):
     assert required_fill(budget) * budget <= best.params <= budget
 
 
+@pytest.mark.parametrize("decade", range(5, 12))
+def test_no_budget_between_is_missed(decade):
+    for step in range(80):
+        budget = 10 ** (decade + step / 80)
+        best = shapes(budget, Frame({}, 8192))[0]
+        assert required_fill(budget) * budget <= best.params <= budget, budget
+
+
 def test_published_sizes_come_out_as_practice_has_them():
     dims = shapes(8e9, Frame({}, 8192))[0].dims
     assert (dims["d_model"], dims["n_layers"], dims["n_heads"], dims["n_kv_heads"]) == (

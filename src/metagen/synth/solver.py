@@ -180,7 +180,7 @@ def _fill(budget: float, dims: dict[str, Any], aspect: float, frame: Frame) -> I
     for n_layers in depths:
         room = (budget - outside) / n_layers - fixed
         d_ff = pins.get("d_ff") or max(step, int(room / per_unit) // step * step)
-        slack = 1.7 if budget < SMALL else 1.4
+        slack = 2.2 if budget < 1e7 else 1.4
         if not 1 / slack <= d_ff / d_model / ratio <= slack and budget >= 5e4 and not pins:
             continue
         if "d_ff" not in pins and not pins.keys().isdisjoint(_FLOOR):
