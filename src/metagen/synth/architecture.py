@@ -197,8 +197,8 @@ def constraint_notes(spec: Any, plan: Blueprint) -> Iterator[Note]:
                 f"constraints.{row.constraint}",
                 f"asked for {row.asked}, achieved {row.achieved}",
             )
-    for sentence in plan.given_up:
-        yield Note("given_up", "constraints", f"given up: {sentence}")
+    if plan.given_up:
+        yield Note("given_up", "constraints", f"given up: {'; '.join(plan.given_up)}")
 
 
 def _settle(demands: Demands) -> tuple[Levers, float]:
