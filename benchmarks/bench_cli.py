@@ -114,6 +114,10 @@ The two yardsticks are what any tool on top of Copier pays: importing it, and co
 with nothing to render. What keeps the rest small: imports wait until they are used, the engine is
 pure Python over a tree of distinct shapes, figures are drawn in a process of their own while Copier
 renders, templates hold few tags, and compiled templates are cached.
+
+How fast the generated models are is theirs to measure: `make bench` in a generated repository. On a
+GPU, `python benchmarks/gpu.py` does so for several budgets and records predicted beside measured;
+it has not been run on one yet, so there are no such figures here.
 """
 
 
