@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from metagen import load_spec
 from metagen.synth.architecture import blueprint
+from metagen.synth.routing import route
 from metagen.utils.formatting import count, percent
 
 BUDGETS = (
@@ -37,7 +38,7 @@ def row(budget: str) -> tuple[str, ...]:
             },
         }
     )
-    design = blueprint(spec).design
+    design = blueprint(spec, route(spec)[0]).design
     dims, params = design.dims, design.model.count()
     return (
         budget,

@@ -28,6 +28,7 @@ from metagen import load_spec, plan
 from metagen.synth import paper_gen
 from metagen.synth.architecture import blueprint
 from metagen.synth.release import Reference, Release
+from metagen.synth.topologies import TOPOLOGIES
 from metagen.utils import escaping
 from metagen.utils.formatting import count, integer, percent
 
@@ -61,7 +62,9 @@ def exactness() -> list[tuple[str, int, int]]:
         (
             model["name"],
             model["params"],
-            blueprint(text_spec("1T", model["config"])).design.model.count(),
+            blueprint(
+                text_spec("1T", model["config"]), TOPOLOGIES[model["topology"]]
+            ).design.model.count(),
         )
         for model in published
     ]
@@ -73,7 +76,7 @@ def fills() -> list[tuple[float, float]]:
     for budget in BUDGETS:
         spec = text_spec(budget)
         asked = spec.constraints.parameter_budget.max.value
-        rows.append((asked, blueprint(spec).design.model.count() / asked))
+        rows.append((asked, blueprint(spec, TOPOLOGIES["decoder_lm"]).design.model.count() / asked))
     return rows
 
 

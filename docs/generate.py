@@ -3,8 +3,8 @@
     python docs/generate.py            # rewrite what differs
     python docs/generate.py --check    # name what differs, exit 1
 
-Whole files: the bundled specifications, the command line, the solved shapes, the recorded terminal,
-the JSON Schema.
+Whole files: the bundled specifications, the routing table, the command line, the solved shapes, the
+recorded terminal, the JSON Schema.
 Parts of README.md, the specification language and the architecture: whatever stands between
 `<!-- begin: x -->` and `<!-- end: x -->`.
 """
@@ -28,7 +28,7 @@ LANGUAGE = DOCS / "spec_language.md"
 TRANSCRIPT = DOCS / "transcripts" / "demo.txt"
 ARCHITECTURE = DOCS / "architecture.md"
 PACKAGE = ROOT / "src" / "metagen"
-ROOMS = ("specs", "synth", "synth/parts", "post", "utils")
+ROOMS = ("specs", "synth", "synth/topologies", "synth/parts", "post", "utils")
 EXAMPLES = ROOT / "examples" / "specs"
 RUN_TIME = re.compile(r"run-\d{8}-\d{6}-")
 WIDTH = "88"
@@ -156,6 +156,68 @@ def specs_page() -> str:
     )
 
 
+def routing_page() -> str:
+    """docs/routing.md: the routing table, and what each topology covers."""
+    from metagen.specs import reference
+    from metagen.synth.routing import rows
+    from metagen.synth.topologies import TOPOLOGIES
+
+    conditions = ("inputs", "outputs", "objective", "task", "family", "part")
+    lines = []
+    for row in rows():
+        named = {c: " or ".join(row[c]) for c in conditions[2:] if c in row}
+        for side in conditions[:2]:
+            if side in row:
+                named[side] = " and ".join(row[side])
+            elif f"{side}_among" in row:
+                fewest = {2: "two or more of "}.get(row.get(f"{side}_at_least"), "any of ")
+                named[side] = fewest + ", ".join(row[f"{side}_among"])
+        cells = (f"`{row['topology']}`", row["metric"], row["trivial"], row["artifact"])
+        lines.append("| " + " | ".join((*(named.get(c, "–") for c in conditions), *cells)) + " |")
+    covered = []
+    for topology in TOPOLOGIES.values():
+        words = (", ".join(sorted(topology.covers.get(c, ()))) for c in _COVERED)
+        cells = (f"`{topology.id}`", topology.phrase, *words, topology.served_as or "–")
+        covered.append("| " + " | ".join(cells) + " |")
+    return _ROUTING.format(
+        rows="\n".join(lines),
+        covered="\n".join(covered),
+        approximations=reference.approximation_table().strip(),
+    )
+
+
+_COVERED = ("inputs", "outputs", "objective", "task", "family")
+_ROUTING = """# Routing
+
+Which model a specification means. The first row that matches decides; a condition that a row does
+not state (–) matches everything. Objective goes before task, task before outputs; the family
+decides the backbone, and a *part* is the type of a component, or `block` in `architecture.dims`.
+The table is `src/metagen/synth/routing.yaml`, and this page is made from it.
+
+| inputs | outputs | objective | task | family | part | topology | metric | trivial | writes |
+|---|---|---|---|---|---|---|---|---|---|
+{rows}
+
+*Metric* is what `eval` reports, *trivial* the predictor that it is set beside, *writes* what
+`infer` leaves behind. The last row takes whatever the others leave: every valid specification has a
+model. Within `decoder_lm`, a component of type `mixture_of_experts` or `moe`, or `n_experts` in
+`architecture.dims`, puts experts in place of every MLP.
+
+## Covered, and approximated
+
+A word that a topology does not cover is approximated by it, never silently: `metagen validate` says
+so in the terminal, and the model's limitations say so in writing. A task that is not covered is
+served as the last column says; an objective that is not covered is replaced by the topology's own;
+a modality that is not covered travels as bytes, or as the one that stands in for it.
+
+| topology | is a | inputs | outputs | objective | task | family | another task is served as |
+|---|---|---|---|---|---|---|---|
+{covered}
+
+## Modalities of another world
+
+{approximations}
+"""
 _SOURCE = "https://github.com/metagen/template/blob/main"
 
 
@@ -216,6 +278,7 @@ def pages() -> dict[Path, str]:
         TRANSCRIPT: demo,
         DOCS / "cli.md": cli_page(),
         DOCS / "specs.md": specs_page(),
+        DOCS / "routing.md": routing_page(),
         DOCS / "budgets.md": budgets_page(),
         DOCS / "msl.schema.json": run(["schema"], ROOT),
     }

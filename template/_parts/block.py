@@ -6,6 +6,7 @@ from .attention import Attention
 from .cache import Span
 from .config import Config
 from .mlp import MLP
+from .moe import MixtureOfExperts
 from .norms import RMSNorm
 
 
@@ -31,7 +32,10 @@ class Block(nn.Module):
                 self.mlp_norm = RMSNorm(dim, eps)
             else:
                 self.mlp_norm = nn.LayerNorm(dim, eps, bias=config.norm_bias)
-        self.mlp = MLP(config)
+        if config.moe:
+            self.mlp = MixtureOfExperts(config)
+        else:
+            self.mlp = MLP(config)
         if config.norms_per_layer == 4:
             if config.norm == "rmsnorm":
                 self.mlp_post_norm = RMSNorm(dim, eps)

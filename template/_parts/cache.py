@@ -15,10 +15,19 @@ class KVCache:
         self.config = config
         if config.windowed:
             length = min(length, config.sliding_window)  # a ring: older keys are overwritten
-        shape = (config.n_layers, batch_size, config.n_kv_heads, length, config.head_dim)
+        if config.hybrid:
+            layers = len(range(config.attn_layer_offset, config.n_layers, config.attn_layer_period))
+            shape = (layers, batch_size, config.n_kv_heads, length, config.head_dim)
+        else:
+            shape = (config.n_layers, batch_size, config.n_kv_heads, length, config.head_dim)
         self.keys = like.new_zeros(shape)  # (L, B, G, S, K)
         self.values = like.new_zeros(shape)  # (L, B, G, S, K)
         self.seen = 0  # tokens so far; the model moves it once every layer has stored its own
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it holds."""
+        return self.keys.nbytes + self.values.nbytes
 
     def store(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Add T tokens, (B, G, T, K), and return all that they attend to, (B, G, S, K)."""

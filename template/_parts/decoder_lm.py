@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from .block import Block
 from .cache import KVCache, Span
 from .config import Config
+from .hybrid_block import HybridBlock, HybridCache
+from .moe import imbalance
 from .norms import RMSNorm
 from .sampling import sample
+from .ssm_init import TIMING, fill_ssm
 
 PREFILL_CHUNK = 2048  # tokens of a prompt that are read at once, which bounds activation memory
 
@@ -30,21 +33,25 @@ class DecoderLM(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
-        dim, eps = config.d_model, config.norm_eps
+        dim = config.d_model
         self.embed = nn.Embedding(config.vocab_size, dim)
         if config.pos == "learned":
             self.pos_embed = nn.Embedding(config.pos_rows, dim)
         if config.embed_norm:
             if config.norm == "rmsnorm":
-                self.embed_norm = RMSNorm(dim, eps)
+                self.embed_norm = RMSNorm(dim, config.norm_eps)
             else:
-                self.embed_norm = nn.LayerNorm(dim, eps, bias=config.norm_bias)
-        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
+                self.embed_norm = nn.LayerNorm(dim, config.norm_eps, bias=config.norm_bias)
+        if config.hybrid:
+            layers = range(config.n_layers)
+            self.blocks = nn.ModuleList(HybridBlock(config, layer) for layer in layers)
+        else:
+            self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
         if config.final_norm:
             if config.norm == "rmsnorm":
-                self.norm = RMSNorm(dim, eps)
+                self.norm = RMSNorm(dim, config.norm_eps)
             else:
-                self.norm = nn.LayerNorm(dim, eps, bias=config.norm_bias)
+                self.norm = nn.LayerNorm(dim, config.norm_eps, bias=config.norm_bias)
         self.lm_head = nn.Linear(dim, config.vocab_size, bias=config.lm_head_bias)
         if config.tied:
             self.lm_head.weight = self.embed.weight
@@ -60,7 +67,9 @@ class DecoderLM(nn.Module):
         Scaling them by depth keeps the stream's variance (Radford et al. 2019, section 2.3).
         """
         std = self.config.init_std
-        if name.endswith("bias"):
+        if self.config.hybrid and name.endswith(TIMING):
+            fill_ssm(name, weight, generator)
+        elif name.endswith("bias"):
             nn.init.zeros_(weight)
         elif "norm" in name:
             nn.init.ones_(weight)
@@ -69,6 +78,13 @@ class DecoderLM(nn.Module):
             nn.init.normal_(weight, std=std, generator=generator)
         else:
             nn.init.normal_(weight, std=std, generator=generator)
+
+    def new_cache(self, batch_size: int, length: int) -> KVCache:
+        """Room for what `length` tokens leave behind."""
+        if self.config.hybrid:
+            return HybridCache(self.config, batch_size, length, like=self.embed.weight)
+        else:
+            return KVCache(self.config, batch_size, length, like=self.embed.weight)
 
     def hidden(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         """Final hidden states of token ids, (B, T) -> (B, T, D); continues and fills a `cache`."""
@@ -97,7 +113,16 @@ class DecoderLM(nn.Module):
         """Mean negative log-likelihood in nats per token; `batch["tokens"]` is (B, T + 1)."""
         tokens = batch["tokens"]
         logits = self(tokens[:, :-1])  # (B, T, V)
-        return F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
+        if self.config.moe:
+            nats = F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
+            if self.config.hybrid:
+                at = slice(self.config.expert_layer_offset, None, self.config.expert_layer_period)
+                mixed = self.blocks[at].train(self.training)
+                return nats + self.config.balance_weight * imbalance(mixed)
+            else:
+                return nats + self.config.balance_weight * imbalance(self.blocks)
+        else:
+            return F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
 
     @torch.inference_mode()
     def generate(
@@ -121,7 +146,7 @@ class DecoderLM(nn.Module):
             if total > self.config.context_length:
                 limit = self.config.context_length
                 raise ValueError(f"prompt and max_new_tokens make {total} tokens; {limit} fit")
-        cache = KVCache(self.config, batch_size, total, like=self.embed.weight)
+        cache = self.new_cache(batch_size, total)
         tokens, unread = prompt, prompt
         for _ in range(max_new_tokens):
             for piece in unread.split(PREFILL_CHUNK, dim=1):

@@ -29,7 +29,7 @@ from matplotlib.patheffects import Normal
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8A9099"
 PARTS = {
     "weights_gb": ("weights", BLUE),
-    "kv_cache_gb": ("key–value cache", ORANGE),
+    "kv_cache_gb": ("decode state", ORANGE),
     "activation_memory_gb": ("activations", GREEN),
     "workspace_gb": ("workspace", PURPLE),
 }
@@ -133,11 +133,13 @@ def pipeline(blueprint: Blueprint, theme: Theme) -> Figure:
         _node(axes, x, node, theme)
     for edge in blueprint.graph["edges"]:
         a, b = place[edge["from"]], place[edge["to"]]
-        bend = 0.0 if b == a + 1 else -0.35
-        style = f"arc3,rad={bend}"
+        if b == a + 1:
+            ends, bend = ((a + 0.40, 0), (b - 0.40, 0)), 0.0
+        else:  # over the boxes in between, never higher than the page
+            ends, bend = ((a + 0.1, 0.46), (b - 0.1, 0.46)), -0.36 / (b - a)
         arrow = FancyArrowPatch(
-            (a + 0.40, 0), (b - 0.40, 0), arrowstyle="-|>", mutation_scale=6,
-            connectionstyle=style, color=theme.ink, linewidth=0.8,
+            *ends, arrowstyle="-|>", mutation_scale=6, connectionstyle=f"arc3,rad={bend}",
+            color=theme.ink, linewidth=0.8,
         )  # fmt: skip
         axes.add_patch(arrow)
     _repeats(axes, nodes, theme)
@@ -269,7 +271,8 @@ def memory(blueprint: Blueprint, theme: Theme) -> Figure:
     figure.subplots_adjust(0.015, 0.33, 0.985, 0.84)
     axes = figure.subplots()
     start = 0.0
-    for key, (name, colour) in PARTS.items():
+    parts = {key: PARTS[key] for key in PARTS if key in ledger}
+    for key, (name, colour) in parts.items():
         size = ledger[key]["value"] / 1e9
         label = f"{name} {ledger[key]['text']}"
         axes.barh(0, size, left=start, height=0.5, color=colour, label=label)
@@ -284,8 +287,9 @@ def memory(blueprint: Blueprint, theme: Theme) -> Figure:
     axes.set_xlim(0, start * 1.03)
     axes.set_ylim(-0.35, 0.6)
     axes.set_yticks([])
-    axes.set_xlabel("GB at batch 1, full context", color=theme.ink)
-    _legend(axes, theme, len(PARTS))
+    full = ", full context" if "context_window" in ledger else ""
+    axes.set_xlabel(f"GB at batch 1{full}", color=theme.ink)
+    _legend(axes, theme, len(parts))
     _inked(axes, theme)
     axes.spines["left"].set_visible(False)
     return figure

@@ -3,6 +3,8 @@
 import pytest
 
 from metagen.specs.loader import parse
+from metagen.synth import architecture
+from metagen.synth.routing import route
 
 BASE = {
     "metagen_version": "1.0",
@@ -10,6 +12,11 @@ BASE = {
     "modality": {"inputs": ["text"], "outputs": ["text"]},
 }
 UNBOUND = {"latency": "offline", "memory_budget": "∞"}
+
+
+def blueprint(spec):
+    """The blueprint of a spec on the topology that it is routed to."""
+    return architecture.blueprint(spec, route(spec)[0])
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from metagen.specs.loader import parse
 from metagen.synth import estimates
-from metagen.synth.architecture import blueprint
+from metagen.synth.topologies.decoder_lm import LATENCY
 
-from .conftest import BASE
+from .conftest import BASE, blueprint
 
 
 def test_nothing_is_given_up_where_nothing_binds(unbound):
@@ -36,7 +36,7 @@ def test_latency_shrinks_the_model(text_spec):
     wanted = {"parameter_budget": {"max": "70B"}, "memory_budget": "80GB", "device": "edge",
               "latency": "real-time", "context_window": "4k"}  # fmt: skip
     design = blueprint(text_spec(wanted)).design
-    assert design.decode_rate >= 20 and design.first_token <= 0.5
+    assert design.pace.rate >= 20 and design.pace.first <= 0.5
 
 
 def test_levers_are_released_where_they_are_not_needed(text_spec):
@@ -96,15 +96,15 @@ def test_what_is_reported_satisfied_is_satisfied_by_recomputation(constraints):
     assert satisfied["parameter_budget"] == (design.model.count() <= budget)
     device = plan.demands.device
     context = min(constraints["context_window"], dims["max_pos"])
-    memory = estimates.inference_memory(design.model, dims, design.precision, context, device)
+    memory = plan.demands.topology.memory(design.model, dims, design.precision, context, device)
     limit = spec.constraints.memory_budget.value
     limit = min(limit, device.memory) if limit < math.inf else limit
     assert satisfied["memory_budget"] == (memory.peak <= limit)
     prompt = min(1024, context)
     rate = estimates.decode_rate(design.model, design.precision, prompt, device)
     first = estimates.prefill_seconds(design.model, design.precision, prompt, device)
-    wanted = estimates.LATENCY[spec.constraints.latency]
-    on_time = rate >= wanted["tokens_per_s"] and first <= wanted["first_token_s"]
+    least, most = LATENCY[spec.constraints.latency]
+    on_time = rate >= least and first <= most
     assert satisfied["latency"] == on_time
     if "throughput" in satisfied:
         assert satisfied["throughput"] == (rate >= spec.constraints.throughput.value)

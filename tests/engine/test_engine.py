@@ -126,7 +126,7 @@ def test_the_dims_of_the_blueprint_are_pins_that_reproduce_it():
         ({"modality": {"inputs": ["taste"], "outputs": ["text"]}}, "approximated_modality"),
         ({"modality": {"inputs": ["text"], "outputs": ["video"]}}, "approximated_modality"),
         ({"training": {"objective": ["diffusion"]}}, "approximated_objective"),
-        ({"architecture": {"family": "mamba"}}, "approximated_family"),
+        ({"architecture": {"family": "gnn"}}, "approximated_family"),
         ({"constraints": {"context_window": "∞"}}, "infinite_context"),
         ({"constraints": {"parameter_budget": {"max": "∞"}}}, "infinite_budget"),
         ({"constraints": {"throughput": "30fps"}}, "incommensurable_throughput"),

@@ -5,17 +5,62 @@ from importlib.resources import files
 
 import pytest
 
-from metagen.synth.architecture import blueprint
+from metagen.specs.loader import parse
 from metagen.synth.estimates import state_bytes
+
+from .conftest import BASE, UNBOUND, blueprint
 
 PUBLISHED = json.loads((files("metagen.synth") / "published.json").read_text(encoding="utf-8"))
 
+#: What a spec says to be routed to a topology; without an entry, text to text.
+SECTIONS = {
+    "encoder_decoder": {"task": {"type": "translation"}},
+    "speech_recognizer": {"modality": {"inputs": ["audio"], "outputs": ["text"]}},
+    "audio_classifier": {"modality": {"inputs": ["audio"], "outputs": ["label"]}},
+    "video_classifier": {"modality": {"inputs": ["video"], "outputs": ["label"]}},
+    "dual_encoder": {
+        "modality": {"inputs": ["text", "image"], "outputs": ["embedding"]},
+        "training": {"objective": ["contrastive"]},
+    },
+    "segformer": {"modality": {"inputs": ["image"], "outputs": ["segmentation_mask"]}},
+    "detr": {"modality": {"inputs": ["image"], "outputs": ["bounding_boxes"]}},
+    "text_encoder": {"modality": {"inputs": ["text"], "outputs": ["embedding"]}},
+    "vlm": {"modality": {"inputs": ["text", "image"], "outputs": ["text"]}},
+    "vit": {"modality": {"inputs": ["image"], "outputs": ["label"]}},
+    "mamba_lm": {"architecture": {"family": "mamba"}},
+    "hybrid_lm": {"architecture": {"family": "hybrid"}},
+    "resnet": {
+        "modality": {"inputs": ["image"], "outputs": ["label"]},
+        "architecture": {"family": "cnn"},
+    },
+    "convnext": {
+        "modality": {"inputs": ["image"], "outputs": ["label"]},
+        "architecture": {"family": "cnn"},
+    },
+}
+
+
+def published_blueprint(model):
+    """The blueprint of a published model, unbound but for its dimensions."""
+    sections = {k: dict(v) for k, v in SECTIONS.get(model["topology"], {}).items()}
+    architecture = sections.get("architecture", {}) | {"dims": model["config"]}
+    constraints = UNBOUND | {"parameter_budget": {"max": "1T"}}
+    plan = blueprint(
+        parse(BASE | sections | {"constraints": constraints, "architecture": architecture})
+    )
+    assert plan.demands.topology.id == model["topology"]
+    return plan
+
 
 @pytest.mark.parametrize("model", PUBLISHED, ids=lambda m: m["name"])
-def test_dims_of_a_published_model_give_its_exact_count(model, unbound):
-    plan = blueprint(unbound("1T", model["config"]))
+def test_dims_of_a_published_model_give_its_exact_count(model):
+    plan = published_blueprint(model)
     assert plan.design.model.count() == model["params"]
-    assert state_bytes(plan.design.model, 1) == model["kv_bytes_per_token"]
+    if "active_params" in model:
+        active = plan.demands.topology.active_params(plan.design.model, plan.design.dims)
+        assert active == model["active_params"]
+    grows = state_bytes(plan.design.model, 2) - state_bytes(plan.design.model, 1)
+    assert grows == model.get("kv_bytes_per_token", 0)
     assert all(row.satisfied for row in plan.constraints)
     assert plan.given_up == ()
 
@@ -23,7 +68,7 @@ def test_dims_of_a_published_model_give_its_exact_count(model, unbound):
 @pytest.mark.parametrize(
     "model", [m for m in PUBLISHED if "forward_flops" in m], ids=lambda m: m["name"]
 )
-def test_flops_are_those_that_pytorch_counts(model, unbound):
+def test_flops_are_those_that_pytorch_counts(model):
     wanted = model["forward_flops"]
-    design = blueprint(unbound("1T", model["config"])).design
+    design = published_blueprint(model).design
     assert design.model.flops(wanted["batch"], wanted["length"]).counted == wanted["total"]

@@ -5,16 +5,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metagen.specs.errors import SpecError
-from metagen.synth.architecture import blueprint
 from metagen.synth.parts.decoder_lm import DecoderLM
-from metagen.synth.solver import BYTE_VOCABULARY, Frame, minimum, required_fill, shapes
+from metagen.synth.solver import Frame, required_fill
+from metagen.synth.topologies.decoder_lm import BYTE_VOCABULARY, DecoderTopology
 
+from .conftest import blueprint
+
+TOPOLOGY = DecoderTopology()
 BUDGETS = [m * 10**e for e in range(6, 12) for m in (1, 1.4, 2, 3, 5, 7)][:34]
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_budget_is_filled_with_a_recognisable_shape(budget):
-    best = shapes(budget, Frame({}, 8192))[0]
+    best = TOPOLOGY.shapes(budget, Frame({"max_pos": 8192}))[0]
     dims = best.dims
     assert DecoderLM(dims).count() == best.params <= budget
     assert best.params >= required_fill(budget) * budget
@@ -32,7 +35,7 @@ def test_budget_is_filled_with_a_recognisable_shape(budget):
 @given(st.floats(5, 12))
 def test_every_budget_is_filled(exponent):
     budget = 10**exponent
-    best = shapes(budget, Frame({}, 8192))[0]
+    best = TOPOLOGY.shapes(budget, Frame({"max_pos": 8192}))[0]
     assert required_fill(budget) * budget <= best.params <= budget
 
 
@@ -40,23 +43,25 @@ def test_every_budget_is_filled(exponent):
 def test_no_budget_between_is_missed(decade):
     for step in range(80):
         budget = 10 ** (decade + step / 80)
-        best = shapes(budget, Frame({}, 8192))[0]
+        best = TOPOLOGY.shapes(budget, Frame({"max_pos": 8192}))[0]
         assert required_fill(budget) * budget <= best.params <= budget, budget
 
 
 def test_published_sizes_come_out_as_practice_has_them():
-    dims = shapes(8e9, Frame({}, 8192))[0].dims
+    dims = TOPOLOGY.shapes(8e9, Frame())[0].dims
     assert (dims["d_model"], dims["n_layers"], dims["n_heads"], dims["n_kv_heads"]) == (
         4096, 32, 32, 8,
     )  # fmt: skip
-    dims = shapes(70e9, Frame({}, 8192))[0].dims
+    dims = TOPOLOGY.shapes(70e9, Frame())[0].dims
     assert (dims["d_model"], dims["n_layers"], dims["n_heads"]) == (8192, 80, 64)
 
 
 def test_a_budget_below_the_smallest_model_names_it(unbound):
-    blueprint(unbound(minimum()))
-    with pytest.raises(SpecError, match=rf"smallest decoder-only.*{minimum():,}") as refused:
-        blueprint(unbound(minimum() - 1))
+    blueprint(unbound(TOPOLOGY.minimum()))
+    with pytest.raises(
+        SpecError, match=rf"smallest decoder-only.*{TOPOLOGY.minimum():,}"
+    ) as refused:
+        blueprint(unbound(TOPOLOGY.minimum() - 1))
     assert refused.value.problems[0].path == "constraints.parameter_budget.max"
 
 

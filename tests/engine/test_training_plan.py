@@ -4,10 +4,12 @@ import pytest
 
 from metagen.specs.quantities import parse_quantity
 from metagen.synth import estimates
-from metagen.synth.architecture import blueprint
 from metagen.synth.devices import ACCELERATORS, accelerator
 from metagen.synth.documents import verdict
+from metagen.synth.topologies import TOPOLOGIES
 from metagen.synth.training_plan import MEMORY_SHARE, training_plan
+
+from .conftest import blueprint
 
 
 @pytest.fixture
@@ -16,6 +18,7 @@ def recipe(unbound):
         spec = unbound(budget, dims)
         design = blueprint(spec).design
         plan = training_plan(
+            TOPOLOGIES["decoder_lm"],
             design.model,
             design.dims,
             parse_quantity(hardware, "hardware"),
@@ -31,7 +34,7 @@ def recipe(unbound):
 def test_a_recipe_is_consistent(recipe, budget, hardware):
     plan, design = recipe(budget, hardware)
     assert plan.global_batch == plan.devices * plan.micro_batch * plan.accumulation
-    assert plan.train_tokens <= plan.reachable_tokens * (1 + 1e-9)
+    assert plan.planned <= plan.reachable * (1 + 1e-9)
     assert plan.train_seconds <= plan.seconds * (1 + 1e-9)
     assert 0 < plan.learning_rate < 0.02
     assert plan.warmup_steps <= plan.steps
@@ -41,9 +44,9 @@ def test_a_recipe_is_consistent(recipe, budget, hardware):
 
 def test_reach_follows_from_peak_and_flops(recipe):
     plan, design = recipe("8B")
-    assert not plan.checkpointing or plan.flops_per_token > 0
-    rate = 8 * ACCELERATORS["H100"].peak * estimates.TRAINING_MFU / plan.flops_per_token
-    assert plan.reachable_tokens == pytest.approx(rate * 3 * 86400)
+    assert not plan.checkpointing or plan.flops_per_unit > 0
+    rate = 8 * ACCELERATORS["H100"].peak * estimates.TRAINING_MFU / plan.flops_per_unit
+    assert plan.reachable == pytest.approx(rate * 3 * 86400)
     assert "of the compute-optimal token count" in verdict(plan)
 
 
@@ -55,7 +58,7 @@ def test_what_does_not_fit_says_how_many_devices_would_do(recipe):
 
 def test_small_models_stop_at_the_overtraining_limit(recipe):
     plan, design = recipe("1M")
-    assert plan.train_tokens == 2000 * design.model.count()
+    assert plan.planned == 2000 * design.model.count()
     assert "times the compute-optimal" in verdict(plan)
 
 

@@ -32,6 +32,9 @@ VARIANTS = {
     "window, learned": {"sliding_window": 16, "pos": "learned"},
     "no positions": {"pos": "none"},
     "embedding norm": {"embed_norm": True, "final_norm": False, "activation": "relu"},
+    "experts": {"moe": {"n_experts": 8, "top_k": 2, "expert_d_ff": 80, "n_moe_layers": 2}},
+    "experts, not renormalised": {"n_experts": 5, "top_k": 3, "norm_topk": False, "mlp": "plain",
+                                  "mlp_bias": True, "sliding_window": 16},
     "one kv head": {"n_kv_heads": 1, "n_heads": 6},
 }  # fmt: skip
 
@@ -105,10 +108,11 @@ def test_the_generated_code_is_formatted_and_clean(variant):
 
 
 def test_no_switch_is_left(variant):
-    from metagen.synth.codegen import switches_of
+    from metagen.synth.topologies import TOPOLOGIES
 
     _, release, _ = variant
-    for name in switches_of(release.blueprint["architecture"]["dims"]):
+    architecture = release.blueprint["architecture"]
+    for name in TOPOLOGIES[architecture["topology"]].switches(architecture["dims"]):
         for file in release.code:
             assert f"config.{name} " not in file.text and f"config.{name}:" not in file.text
 

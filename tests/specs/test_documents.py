@@ -218,6 +218,11 @@ def test_equal_quantities_resolve_to_one_document(make):
     assert decimal.resolved() != binary.resolved()
 
 
+def test_dims_are_also_lists_of_numbers_and_mappings_as_published_ones_are(make):
+    spec = make(architecture={"dims": {"depths": [2, "3"], "moe": {"n_experts": "8"}}})
+    assert spec.resolved()["architecture"]["dims"] == {"depths": [2, 3], "moe": {"n_experts": 8}}
+
+
 def test_dims_are_numbers_words_and_truths(make):
     dims = {"n_layers": "12", "rope_theta": "1e6", "norm_eps": 1e-5, "tied": True, "mlp": "gated"}
     spec = make(architecture={"dims": {**dims, "later": None}, "precision": "4bit"})

@@ -151,7 +151,7 @@ def test_what_is_missing_is_said(refuse, missing):
         ("training: {objective: []}", "training.objective", "an empty list"),
         ("training: {objective: {}}", "training.objective", "a mapping is not a list"),
         ("evaluation: {metrics: [a, 2]}", "evaluation.metrics[1]", "2 is not text"),
-        ("architecture: {dims: {a: [1]}}", "architecture.dims.a", "a list is not a dimension"),
+        ("architecture: {dims: {a: [x]}}", "architecture.dims.a", "a list is not a dimension"),
         ("architecture: {dims: {a: .inf}}", "architecture.dims.a", "inf is not a dimension"),
         ("constraints: 3", "constraints", "3 is not a mapping"),
         ("constraints: {parameter_budget: [1]}", "constraints.parameter_budget", "a list is not"),

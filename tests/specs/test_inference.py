@@ -19,7 +19,7 @@ INFERRED = [
     ("text", "taste", "generation", ["autoregressive"], "transformer"),
     ("text", "label", "classification", ["classification"], "transformer"),
     ("image", "label", "classification", ["classification"], "transformer"),
-    ("image", "segmentation_mask", "semantic_segmentation", ["segmentation"], "cnn"),
+    ("image", "segmentation_mask", "semantic_segmentation", ["segmentation"], "transformer"),
     ("image", "bounding_boxes", "object_detection", ["detection"], "transformer"),
     ("image", "text", "captioning", ["autoregressive"], "transformer"),
     ("audio", "text", "speech_recognition", ["autoregressive"], "transformer"),

@@ -112,7 +112,7 @@ AGREED = [
     ({"architecture": {"components": [{"name": "A"}]}}, False),
     ({"architecture": {"components": [{"name": "A", "type": "b"}]}}, True),
     ({"architecture": {"dims": {"d_model": 64, "mlp": "gated", "tied": True}}}, True),
-    ({"architecture": {"dims": {"d_model": [64]}}}, False),
+    ({"architecture": {"dims": {"d_model": [[64]]}}}, False),
     ({"task": {"num_classes": 10, "sample_rate": "16kHz"}}, True),
     ({"task": {"num_classes": 1}}, False),
     ({"task": "generation"}, False),

@@ -24,16 +24,18 @@ ARTIFACTS = {
     "pytorch_skeleton": """
         .github/workflows/ci.yml Dockerfile pyproject.toml
         code/small_talk/__init__.py code/small_talk/bench.py code/small_talk/checkpoint.py
-        code/small_talk/config.py code/small_talk/data.py code/small_talk/eval.py
+        code/small_talk/checks.py code/small_talk/config.py
+        code/small_talk/data.py code/small_talk/eval.py
         code/small_talk/flags.py code/small_talk/infer.py code/small_talk/logs.py
         code/small_talk/model.py code/small_talk/optim.py code/small_talk/parallel.py
         code/small_talk/report.py code/small_talk/results.py code/small_talk/synthetic.py
         code/small_talk/tokenizer.py code/small_talk/verify.py
         tests/conftest.py tests/test_blueprint.py tests/test_config.py tests/test_data.py
-        tests/test_model.py tests/test_programs.py
+        tests/test_dims.py tests/test_model.py tests/test_programs.py
     """,
     "training_recipe": """
-        blueprint/training_plan.yaml code/small_talk/train.py tests/test_training.py
+        blueprint/training_plan.yaml code/small_talk/train.py tests/test_accumulation.py
+        tests/test_learning.py tests/test_training.py
     """,
     "benchmark_report": "docs/eval_report.md blueprint/benchmarks.json blueprint/ablations.yaml",
     "model_card": "docs/model_card.md docs/data_card.md docs/limitations.md",

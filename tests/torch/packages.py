@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from metagen.synth.codegen import model_source, switches_of
-from metagen.synth.dims import DIMS
+from metagen.synth.codegen import model_source
+from metagen.synth.topologies import TOPOLOGIES
 
 PARTS = Path(__file__).parents[2] / "template" / "_parts"
 _names = itertools.count()
@@ -53,11 +53,27 @@ def build_parts(config: Any) -> tuple[ModuleType, Any]:
 
 def build_generated(config: Any) -> tuple[ModuleType, Any]:
     """`model.py` as a release with these switches would have it, and its model."""
-    dims = {name: getattr(config, name, None) for name in DIMS}
+    topology = TOPOLOGIES["decoder_lm"]
+    dims = {name: getattr(config, name, None) for name in topology.table}
     dims["sliding_window"] = config.sliding_window if config.windowed else 0
+    dims["top_k"] = config.experts_per_token
     name = f"generated_twin_{next(_names)}"
     folder = Path(tempfile.mkdtemp())
     (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
-    (folder / "model.py").write_text(model_source(switches_of(dims)), encoding="utf-8")
+    (folder / "model.py").write_text(
+        model_source(topology, topology.switches(dims)), encoding="utf-8"
+    )
     generated = module(name, folder, "model")
     return generated, generated.build_model(config)
+
+
+def generated_package(topology_id: str, config: Any) -> ModuleType:
+    """`model.py` of a topology as a release would have it; `config` says every switch."""
+    topology = TOPOLOGIES[topology_id]
+    dims = {name: getattr(config, name, None) for name in topology.table}
+    name = f"generated_twin_{next(_names)}"
+    folder = Path(tempfile.mkdtemp())
+    (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
+    source = model_source(topology, topology.switches(dims))
+    (folder / "model.py").write_text(source, encoding="utf-8")
+    return module(name, folder, "model")

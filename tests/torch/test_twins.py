@@ -124,4 +124,6 @@ SEEN_BOTH_WAYS = (
     "parallel_block",
     "embed_scale",
     "windowed",
+    "moe",
+    "norm_topk",
 )

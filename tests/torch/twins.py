@@ -30,6 +30,8 @@ LLAMA_NAMES = (
     (r"\.post_attention_layernorm", ".mlp_norm"),
 )
 
+MOE_NAMES = (*LLAMA_NAMES, (r"\.mlp\.gate\.", ".mlp.router."))
+
 
 @dataclass(frozen=True)
 class Twin:
@@ -107,6 +109,21 @@ def qkv_rows(dims: Mapping[str, Any]) -> dict[str, int]:
     """Rows of the query, key and value projections."""
     kv = dims["n_kv_heads"] * dims["head_dim"]
     return {"q_proj": dims["n_heads"] * dims["head_dim"], "k_proj": kv, "v_proj": kv}
+
+
+def moe_tensors(state: State, dims: Mapping[str, Any]) -> State:
+    """Experts are stacked, and their gate and up projections fused."""
+    result = {}
+    for name, tensor in state.items():
+        if ".experts." not in name:
+            result[name] = tensor
+            continue
+        home, _, projection = name.rpartition(".")
+        for expert, weight in enumerate(tensor):
+            parts = projection.removesuffix("_proj").split("_")  # gate_up, or down
+            for part, piece in zip(parts, weight.chunk(len(parts)), strict=True):
+                result[f"{home}.{expert}.{part}_proj.weight"] = piece.clone()
+    return result
 
 
 def gpt2_tensors(state: State, dims: Mapping[str, Any]) -> State:
@@ -260,6 +277,20 @@ PUBLISHED = {
         dict(hidden_activation="gelu_pytorch_tanh"),
         dict(n_kv_heads=1, head_dim=16, activation="gelu_tanh", embed_scale=True, tied=True) | EPS6,
         translate=gemma_tensors,
+    ),
+    "Mixtral": Twin(
+        "Mixtral",
+        dict(num_local_experts=4, num_experts_per_tok=2, rms_norm_eps=1e-5, sliding_window=None),
+        dict(moe=True, n_experts=4, experts_per_token=2),
+        MOE_NAMES,
+        moe_tensors,
+    ),
+    "OLMoE": Twin(
+        "Olmoe",
+        dict(num_experts=6, num_experts_per_tok=3, norm_topk_prob=False, rms_norm_eps=1e-5),
+        dict(moe=True, n_experts=6, experts_per_token=3, norm_topk=False, qk_norm="full"),
+        MOE_NAMES,
+        moe_tensors,
     ),
     "OLMo-2": Twin(
         "Olmo2", dict(rms_norm_eps=1e-6), dict(qk_norm="full", post_norm=True) | EPS6, OLMO2_NAMES

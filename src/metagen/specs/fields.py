@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -62,6 +63,21 @@ def read_whole(raw: object, low: int, high: int) -> int:
     if not low <= number <= high:
         raise FieldError(f"{show(raw)} is out of range", allowed)
     return number
+
+
+def read_dimension(raw: object) -> Any:
+    """Return a dimension's value: a scalar, a list of numbers, or a mapping of names to scalars.
+
+    Raises:
+        FieldError: it is none of these.
+    """
+    if isinstance(raw, list | tuple) and raw and not any(isinstance(i, list | dict) for i in raw):
+        numbers = tuple(read_scalar(item) for item in raw)
+        if all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
+            return numbers
+    if isinstance(raw, Mapping) and raw:
+        return {read_text(k, LONGEST_NAME): read_scalar(v) for k, v in raw.items()}
+    return read_scalar(raw)
 
 
 def read_scalar(raw: object) -> int | float | bool | str:
@@ -190,6 +206,11 @@ Scalar = Annotated[
     Any,
     PlainValidator(read_scalar),
     WithJsonSchema({"type": ["number", "boolean", "string"]}),
+]
+DimValue = Annotated[
+    Any,
+    PlainValidator(read_dimension),
+    WithJsonSchema({"type": ["number", "boolean", "string", "array", "object"]}),
 ]
 Hertz = Annotated[
     int,

@@ -239,7 +239,7 @@ class _Composer:
             value = self._node(next(events), events, depth + 1)
             if key.kind != "scalar":
                 self._note(item, f"{show([0])} or a mapping is no field name", "text")
-            elif item.value == "<<" if isinstance(item, yaml.ScalarEvent) else False:
+            elif isinstance(item, yaml.ScalarEvent) and item.value == "<<" and not item.style:
                 self._note(item, "merge keys are not part of MSL", "the fields written out")
             else:
                 name = item.value if isinstance(item, yaml.ScalarEvent) else str(key.value)

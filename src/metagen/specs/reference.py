@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..synth.dims import DIMS, Dim
+from ..synth.dims import Dim
+from ..synth.topologies import TOPOLOGIES
 from . import vocabulary as v
 from .quantities import RATE_UNITS, SCALES
 from .reader import MAX_BYTES
@@ -24,7 +25,12 @@ def json_schema() -> dict[str, Any]:
     raw = ModelSpec.model_json_schema(by_alias=True)
     schema = _tidy(raw, raw["$defs"])
     dims = schema["properties"]["architecture"]["properties"]["dims"]
-    dims["properties"] = {name: _dim_schema(dim) for name, dim in DIMS.items()}
+    tables = [topology.table for topology in TOPOLOGIES.values()]
+    dims["properties"] = {n: _dim_schema(d) for table in reversed(tables) for n, d in table.items()}
+    dims["properties"]["moe"] = {
+        "description": "The dimensions of a mixture of experts, gathered as published ones are.",
+        "type": "object",
+    }
     link = {"type": "string", "description": "The address of this schema, for editors."}
     return {
         "$schema": DIALECT,
@@ -76,14 +82,18 @@ def vocabulary_tables() -> str:
 
 
 def dims_table() -> str:
-    """Return a Markdown table of the dimensions of language models that can be pinned."""
-    lines = ["| dimension | allowed | meaning |", "|---|---|---|"]
-    for name, dim in DIMS.items():
-        allowed = _dim_schema(dim)
-        words = allowed.get("enum") or ["true", "false"] * (allowed.get("type") == "boolean")
-        listed = ", ".join(f"`{word}`" for word in words) or "a number"
-        lines.append(f"| `{name}` | {listed} | {dim.doc} |")
-    return "\n".join([*lines, ""])
+    """Return Markdown tables of the dimensions that can be pinned, one for each topology."""
+    lines = []
+    for topology in TOPOLOGIES.values():
+        lines += [f"### `{topology.id}`: {topology.phrase}", ""]
+        lines += ["| dimension | allowed | meaning |", "|---|---|---|"]
+        for name, dim in topology.table.items():
+            allowed = _dim_schema(dim)
+            words = allowed.get("enum") or ["true", "false"] * (allowed.get("type") == "boolean")
+            listed = ", ".join(f"`{word}`" for word in words) or "a number"
+            lines.append(f"| `{name}` | {listed} | {dim.doc} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def approximation_table() -> str:
@@ -108,8 +118,15 @@ def quantity_table() -> str:
 def _dim_schema(dim: Dim) -> dict[str, Any]:
     if dim.choices:
         return {"description": dim.doc, "enum": list(dim.choices)}
-    truth = isinstance(dim.default, bool) or (dim.switch and dim.default is None)
-    return {"description": dim.doc, "type": "boolean" if truth else "number"}
+    if dim.kind == "bool":
+        return {"description": dim.doc, "type": "boolean"}
+    if dim.kind == "list":
+        return {"description": dim.doc, "type": "array", "items": {"type": "integer"}}
+    kind = "number" if dim.kind == "float" else "integer"
+    bounded = {"type": kind, "minimum": dim.low, "maximum": dim.high}
+    if dim.kind == "list":
+        return {"description": dim.doc, "type": "array", "items": bounded}
+    return {"description": dim.doc, **bounded}
 
 
 def _tidy(node: Any, definitions: Mapping[str, Any]) -> Any:

@@ -149,7 +149,7 @@ def infer_family(inputs: tuple[str, ...], objective: tuple[str, ...]) -> str:
     if "text" in inputs:
         return "transformer"
     if "image" in inputs:
-        convolves = {"segmentation", "reconstruction", "actor_critic", "policy_gradient"}
+        convolves = {"reconstruction", "actor_critic", "policy_gradient"}
         return "cnn" if convolves.union({"value_based"}).intersection(objective) else "transformer"
     return "mlp" if {"tabular", "state"}.intersection(inputs) else "transformer"
 

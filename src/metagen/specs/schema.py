@@ -21,9 +21,9 @@ from pydantic import (
 from . import vocabulary as v
 from .errors import FieldError, Problem, SpecError, show
 from .fields import (
+    DimValue,
     Hertz,
     Name,
-    Scalar,
     Text,
     Texts,
     Version,
@@ -246,7 +246,7 @@ class Architecture(Section):
         ),
         description="The components of the graph, in order.",
     )
-    dims: Annotated[dict[Name, Scalar], BeforeValidator(without_empty)] = Field(
+    dims: Annotated[dict[Name, DimValue], BeforeValidator(without_empty)] = Field(
         default_factory=dict,
         description="Dimensions to pin, by the names that `blueprint/architecture.yaml` uses; "
         "they beat the parameter budget.",
@@ -361,4 +361,4 @@ def _plain(value: Any) -> Any:
         return value.text
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return dict(value) if isinstance(value, dict) else value
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value

@@ -18,13 +18,11 @@ from ..utils import formatting as fmt
 from . import estimates
 from .devices import INFERENCE, Device
 from .dims import read_pins
-from .parts.decoder_lm import DecoderLM
+from .parts.base import Part
 from .release import Note
-from .solver import MAX_BUDGET, Frame, Shape, minimum, required_fill, shapes
+from .solver import MAX_BUDGET, Frame, Shape, required_fill
+from .topologies.base import Pace, Topology
 
-MAX_CONTEXT = 1024**2
-#: Bytes of one sample where the spec states no context: the modality is not text.
-NATIVE_CONTEXT = 8192
 KV_HEADS = (8, 4, 2, 1)
 PRECISIONS = ("bf16", "int8", "int4")
 WINDOW = 4096
@@ -41,23 +39,19 @@ class Levers:
 
 @dataclass(frozen=True)
 class Demands:
-    """The constraints in base units."""
+    """The constraints in base units; `context` is 0 where the topology has none."""
 
+    topology: Topology
     params: float
     memory: float  # the budget, or the device's memory where that is smaller
     context: int
-    tokens_per_s: float
-    first_token_s: float
+    latency: str
     throughput: float
     device: Device
+    given: Mapping[str, Any]
     pins: Mapping[str, Any]
     precision: str | None
-    counts: dict[tuple[int, ...], tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def max_pos(self) -> int:
-        """The context that the model is built for."""
-        return self.pins.get("max_pos", min(self.context, MAX_CONTEXT))
+    counts: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,12 +72,11 @@ class Design:
     """A complete model under given levers, with everything measured against the demands."""
 
     dims: Mapping[str, Any]
-    model: DecoderLM
+    model: Part
     precision: str
     context: int
     memory: estimates.Memory
-    decode_rate: float
-    first_token: float
+    pace: Pace
     violated: frozenset[str]
 
 
@@ -104,67 +97,63 @@ class Blueprint:
         return max(1 - len(design.violated) / total for design in pool)
 
 
-def blueprint(spec: Any) -> Blueprint:
+def blueprint(spec: Any, topology: Topology) -> Blueprint:
     """The blueprint of a resolved spec.
 
     Raises:
         SpecError: for a budget below the smallest model, and for dimensions that do not exist or
             contradict each other.
     """
-    demands = read_demands(spec)
+    demands = read_demands(spec, topology)
     levers, cap = _settle(demands)
     candidates = _candidates(cap, levers, demands)
     design = _design(candidates[0], levers.precision, demands)
     runners_up = tuple(_design(s, levers.precision, demands) for s in candidates[1:5])
-    unhelped = _design(_candidates(demands.params, _free(demands), demands)[0],
-                       _free(demands).precision, demands)  # fmt: skip
+    free = _free(demands)
+    unhelped = _design(_candidates(demands.params, free, demands)[0], free.precision, demands)
     given_up = tuple(_given_up(design, unhelped, demands))
     rows = tuple(_report(design, unhelped, given_up, demands))
     return Blueprint(design, demands, rows, given_up, runners_up)
 
 
-def read_demands(spec: Any) -> Demands:
+def read_demands(spec: Any, topology: Topology) -> Demands:
     """The spec's constraints in base units, its pinned dimensions checked."""
     constraints = spec.constraints
-    pins, problems = read_pins(spec.architecture.dims or {})
+    pins, problems = read_pins(topology.table, topology.aliases, spec.architecture.dims or {})
+    given = topology.given(spec)
+    problems = problems or topology.contradictions(given | pins)
     budget = min(constraints.parameter_budget.max.value, MAX_BUDGET)
-    if not problems and not pins and budget < minimum():
-        least = fmt.count(minimum() + 50)
+    least = topology.least(given)
+    if not problems and not pins and budget < least:
         problems.append(
             Problem(
                 "constraints.parameter_budget.max",
-                f"{constraints.parameter_budget.max.text} is below the smallest decoder-only "
-                f"transformer, which has {minimum():,} parameters",
-                allowed=f"{least} or more",
+                f"{constraints.parameter_budget.max.text} is below the smallest {topology.phrase}, "
+                f"which has {least:,} parameters",
+                allowed=f"{fmt.count(least * 1.005)} or more",
             )
         )
     if problems:
         raise spec.error(problems)
     device = INFERENCE[constraints.device]
-    latency = estimates.LATENCY[constraints.latency]
     rate = constraints.throughput
-    counted = rate is not None and rate.unit == "tok/s"
+    context = given.get("max_pos", 0)
+    if "max_pos" in pins and "context_window" not in spec.stated.get("constraints", {}):
+        context = pins["max_pos"]  # the author's answer, where the spec asks for nothing else
     return Demands(
+        topology=topology,
         params=budget,
         memory=min(constraints.memory_budget.value, device.memory)
         if constraints.memory_budget.value < inf
         else inf,
-        context=_context(spec, pins),
-        tokens_per_s=latency["tokens_per_s"],
-        first_token_s=latency["first_token_s"],
-        throughput=rate.value if counted else 0.0,
+        context=context,
+        latency=constraints.latency,
+        throughput=rate.value if rate is not None and rate.unit == topology.rate_unit else 0.0,
         device=device,
+        given=given,
         pins=pins,
         precision=spec.architecture.precision,
     )
-
-
-def _context(spec: Any, pins: Mapping[str, Any]) -> int:
-    """Tokens of context asked for; a pinned `max_pos` is the answer where the spec states none."""
-    window = spec.constraints.context_window
-    if "max_pos" in pins and "context_window" not in spec.stated.get("constraints", {}):
-        return min(pins["max_pos"], MAX_CONTEXT)
-    return int(min(window.value, MAX_CONTEXT)) if window else NATIVE_CONTEXT
 
 
 def constraint_notes(spec: Any, plan: Blueprint) -> Iterator[Note]:
@@ -175,7 +164,7 @@ def constraint_notes(spec: Any, plan: Blueprint) -> Iterator[Note]:
             "infinite_context",
             "constraints.context_window",
             f"∞ tokens exceed what any address space has been observed to hold; "
-            f"approximated by {fmt.tokens(MAX_CONTEXT)}",
+            f"approximated by {fmt.tokens(plan.demands.context)}",
         )
     if constraints.parameter_budget.max.is_infinite:
         yield Note(
@@ -184,11 +173,13 @@ def constraint_notes(spec: Any, plan: Blueprint) -> Iterator[Note]:
             f"∞ parameters are bounded by the other constraints, and by {fmt.count(MAX_BUDGET)}",
         )
     rate = constraints.throughput
-    if rate is not None and rate.unit != "tok/s":
+    topology = plan.demands.topology
+    if rate is not None and rate.unit != topology.rate_unit:
         yield Note(
             "incommensurable_throughput",
             "constraints.throughput",
-            f"{rate.text} does not constrain a model that emits tokens; state tok/s instead",
+            f"{rate.text} does not constrain a {topology.phrase}; "
+            f"state {topology.rate_unit} instead",
         )
     for row in plan.constraints:
         if not row.satisfied:
@@ -214,7 +205,7 @@ def _settle(demands: Demands) -> tuple[Levers, float]:
 
 
 def _smallest(demands: Demands) -> float:
-    return min(demands.params, 1.2 * minimum())
+    return min(demands.params, 1.2 * demands.topology.least(demands.given))
 
 
 def _largest(levers: Levers, demands: Demands, hopeless: frozenset[str]) -> float:
@@ -229,11 +220,11 @@ def _largest(levers: Levers, demands: Demands, hopeless: frozenset[str]) -> floa
 
 def _release(cap: float, levers: Levers, demands: Demands, hopeless: frozenset[str]) -> Levers:
     """Undo levers, last first, as far as every constraint still holds."""
-    free = _free(demands)
+    available = demands.topology.levers
     choices: list[tuple[str, tuple[Any, ...]]] = [
-        ("window", (free.window,)),
+        ("window", (0,) if "window" in available else ()),
         ("precision", PRECISIONS if demands.precision is None else ()),
-        ("kv_heads", KV_HEADS),
+        ("kv_heads", KV_HEADS if "kv_heads" in available else ()),
     ]
     for name, values in choices:
         for value in values:
@@ -249,9 +240,14 @@ def _free(demands: Demands) -> Levers:
 
 
 def _full(demands: Demands) -> Levers:
-    rotary = demands.pins.get("pos", "rope") != "learned"
-    window = WINDOW if demands.max_pos > WINDOW and rotary else 0
-    return Levers(KV_HEADS[-1], demands.precision or PRECISIONS[-1], window)
+    available = demands.topology.levers
+    length = demands.pins.get("max_pos", demands.context)
+    slides = "window" in available and demands.pins.get("pos", "rope") != "learned"
+    return Levers(
+        KV_HEADS[-1] if "kv_heads" in available else KV_HEADS[0],
+        demands.precision or PRECISIONS[-1],
+        WINDOW if slides and length > WINDOW else 0,
+    )
 
 
 def _violated(cap: float, levers: Levers, demands: Demands) -> frozenset[str]:
@@ -260,43 +256,42 @@ def _violated(cap: float, levers: Levers, demands: Demands) -> frozenset[str]:
 
 
 def _candidates(cap: float, levers: Levers, demands: Demands) -> list[Shape]:
-    frame = Frame(demands.pins, demands.max_pos, levers.kv_heads, levers.window, demands.counts)
-    return shapes(cap, frame)
+    frame = Frame(demands.given, demands.pins, levers.kv_heads, levers.window, demands.counts)
+    return demands.topology.shapes(cap, frame)
 
 
 def _design(shape: Shape, precision: str, demands: Demands) -> Design:
-    dims = shape.dims
-    model = DecoderLM(dims)
-    context = min(demands.context, dims["max_pos"])
-    memory = estimates.inference_memory(model, dims, precision, context, demands.device)
-    prompt = min(estimates.PROMPT, context)
-    decode = estimates.decode_rate(model, precision, prompt, demands.device)
-    first = estimates.prefill_seconds(model, precision, prompt, demands.device)
+    dims, topology, device = shape.dims, demands.topology, demands.device
+    model = topology.build(dims)
+    context = min(demands.context, dims.get("max_pos", 0))
+    memory = topology.memory(model, dims, precision, context, device)
+    pace = topology.pace(model, dims, precision, context, device)
     broken = {
         "parameter_budget": shape.params > demands.params,
         "memory_budget": memory.peak > demands.memory,
-        "context_window": dims["max_pos"] < demands.context,
-        "latency": decode < demands.tokens_per_s or first > demands.first_token_s,
-        "throughput": decode < demands.throughput,
-        "device": demands.memory < inf and memory.peak > demands.device.memory,
+        "context_window": context < demands.context,
+        "latency": topology.too_slow(pace, demands.latency),
+        "throughput": pace.rate < demands.throughput,
+        "device": demands.memory < inf and memory.peak > device.memory,
     }
     violated = frozenset(name for name, is_broken in broken.items() if is_broken)
-    return Design(dims, model, precision, context, memory, decode, first, violated)
+    return Design(dims, model, precision, context, memory, pace, violated)
 
 
 def _given_up(design: Design, unhelped: Design, demands: Demands) -> Iterator[str]:
     """What the constraints cost, in the documented order, as phrases."""
     mine, full = design.dims, unhelped.dims
-    if demands.pins and design.model.count() == unhelped.model.count():
-        full = mine | {"n_kv_heads": full["n_kv_heads"]}
-    if mine["n_heads"] // mine["n_kv_heads"] > full["n_heads"] // full["n_kv_heads"]:
-        yield f"key-value heads ({mine['n_kv_heads']} serve {mine['n_heads']} query heads)"
+    if "n_kv_heads" in mine:
+        groups, most = (d["n_heads"] // d["n_kv_heads"] for d in (mine, full))
+        if groups > most:
+            yield f"key-value heads ({mine['n_kv_heads']} serve {mine['n_heads']} query heads)"
     if design.precision != unhelped.precision:
         yield f"precision ({design.precision} weights instead of {unhelped.precision})"
-    if mine["sliding_window"] and not full["sliding_window"]:
+    if mine.get("sliding_window") and not full["sliding_window"]:
         yield f"full attention (a sliding window of {fmt.tokens(mine['sliding_window'])} tokens)"
     fixed = {"n_layers", "d_model"} <= demands.pins.keys()
-    if not fixed and design.model.count() < required_fill(demands.params) * unhelped.model.count():
+    least = required_fill(demands.params) * demands.params
+    if not fixed and design.model.count() < least <= unhelped.model.count():
         sizes = fmt.count(design.model.count()), fmt.count(demands.params)
         yield f"size ({sizes[0]} of {sizes[1]} parameters)"
 
@@ -323,43 +318,43 @@ def _report(
         "counted from the module tree, tied tensors once",
         filled or params > demands.params,
     )
+    prompt_chunk = demands.topology.prompt_chunk
+    chunk = f"activations of a {prompt_chunk}-token chunk" if memory.state else ""
     yield row(
         "memory_budget",
         f"at most {fmt.memory(demands.memory)}",
         fmt.memory(memory.peak),
-        f"{design.precision} weights, state at the context, activations of a "
-        f"{estimates.PREFILL_CHUNK}-token chunk and workspace, batch 1",
+        f"{design.precision} weights, {chunk or 'activations'}"
+        f"{', state at the context' if memory.state else ''} and workspace, batch 1",
         bound("memory_budget"),
     )
-    yield row(
-        "context_window",
-        f"{fmt.tokens(demands.context)} tokens",
-        f"{fmt.tokens(design.dims['max_pos'])} tokens",
-        f"a window of {fmt.tokens(design.dims['sliding_window'])} tokens slides over the context"
-        if design.dims["sliding_window"]
-        else "full attention over the context",
-        bound("context_window"),
-    )
-    speed = (
-        f"{fmt.rate(design.decode_rate, 'tok/s')}, first token in {fmt.seconds(design.first_token)}"
-    )
+    if demands.context:
+        how, lost = demands.topology.context_served(design.dims)
+        served = row(
+            "context_window",
+            f"{fmt.tokens(demands.context)} tokens",
+            f"{fmt.tokens(design.dims['max_pos'])} tokens",
+            how,
+            bound("context_window"),
+        )
+        yield replace(served, given_up=served.given_up or lost)
+    topology, pace = demands.topology, design.pace
     method = (
-        f"roofline on {demands.device.name}, {estimates.PROMPT}-token prompt, "
-        f"{estimates.BANDWIDTH_EFFICIENCY:.0%} of bandwidth, "
+        f"{pace.method}, {estimates.BANDWIDTH_EFFICIENCY:.0%} of bandwidth, "
         f"{estimates.PREFILL_EFFICIENCY:.0%} of arithmetic peak"
     )
-    asked = "no bound"
-    if demands.tokens_per_s:
-        asked = (
-            f"at least {fmt.rate(demands.tokens_per_s, 'tok/s')}, "
-            f"first token within {fmt.seconds(demands.first_token_s)}"
-        )
-    yield row("latency", asked, speed, method, bound("latency"))
+    yield row(
+        "latency",
+        topology.latency_asked(demands.latency),
+        topology.latency_achieved(pace),
+        method,
+        bound("latency"),
+    )
     if demands.throughput:
         yield row(
             "throughput",
-            f"at least {fmt.rate(demands.throughput, 'tok/s')}",
-            fmt.rate(design.decode_rate, "tok/s"),
+            f"at least {fmt.rate(demands.throughput, topology.rate_unit)}",
+            fmt.rate(pace.rate, topology.rate_unit),
             method,
             bound("throughput"),
         )

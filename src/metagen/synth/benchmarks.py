@@ -17,7 +17,6 @@ from typing import Any
 
 from ..utils import formatting as fmt
 from ..utils.seed import digest, rng
-from .documents import role_of
 from .release import Figure
 from .tables import Table, shortened
 
@@ -57,6 +56,46 @@ SUBTASKS = {
         "Retrieval in context",
         "Arithmetic",
         "Robustness to paraphrase",
+    ),
+}
+SEEING_SUBTASKS = {
+    "META-SOTA": (
+        "Familiar scenes",
+        "Leaderboard transfer",
+        "Unfamiliar lighting",
+        "Claim calibration",
+    ),
+    "GEN-EVAL-∞": (
+        "Bounded scenes",
+        "Unbounded scenes",
+        "Occlusion",
+        "Knowing when to look away",
+    ),
+    "FOUNDATION-BENCH": (
+        "Fine distinctions",
+        "Coarse distinctions",
+        "Counting",
+        "Robustness to cropping",
+    ),
+}
+HEARING_SUBTASKS = {
+    "META-SOTA": (
+        "Familiar rooms",
+        "Leaderboard transfer",
+        "Unfamiliar accents",
+        "Claim calibration",
+    ),
+    "GEN-EVAL-∞": (
+        "Bounded recordings",
+        "Unbounded recordings",
+        "Overlapping sources",
+        "Knowing when it is quiet",
+    ),
+    "FOUNDATION-BENCH": (
+        "Pitch",
+        "Timbre",
+        "Rhythm",
+        "Robustness to reverberation",
     ),
 }
 OTHER_SUBTASKS = ("Core", "Transfer", "Robustness", "Calibration")
@@ -109,7 +148,8 @@ def draw(
     scope = ("benchmarks", structure(spec), seed)
     abilities = _abilities(scope, len(models), figures["total_params"].value)
     suite = [
-        _benchmark(scope, b, name, abilities) for b, name in enumerate(evaluation["benchmarks"], 1)
+        _benchmark(scope, b, name, subtasks_of(name, spec.get("modality", {})), abilities)
+        for b, name in enumerate(evaluation["benchmarks"], 1)
     ]
     names = [m for m in evaluation["metrics"] if not m.lower().startswith(COMPUTED_METRICS)]
     metrics = {name: _metric(scope, k, suite, abilities) for k, name in enumerate(names, 1)}
@@ -129,8 +169,25 @@ def _abilities(scope: tuple[Any, ...], models: int, params: float) -> list[float
     return [own, *(own - 0.5 - 4 * u * u for u in behind)]
 
 
-def _benchmark(scope: tuple[Any, ...], b: int, name: str, abilities: Sequence[float]) -> Scores:
-    subtasks = SUBTASKS.get(name, OTHER_SUBTASKS)
+def subtasks_of(name: str, modality: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What a benchmark asks of a model that reads and writes these modalities."""
+    used = {*modality.get("inputs", ()), *modality.get("outputs", ())}
+    if used & {"image", "video", "3d"}:
+        return SEEING_SUBTASKS.get(name, OTHER_SUBTASKS)
+    if "audio" in used:
+        return HEARING_SUBTASKS.get(name, OTHER_SUBTASKS)
+    if used & {"time_series", "graph", "tabular", "state", "action"}:
+        return OTHER_SUBTASKS
+    return SUBTASKS.get(name, OTHER_SUBTASKS)
+
+
+def _benchmark(
+    scope: tuple[Any, ...],
+    b: int,
+    name: str,
+    subtasks: tuple[str, ...],
+    abilities: Sequence[float],
+) -> Scores:
     offset = rng(*scope, b, "difficulty").uniform(-6, 6)
     rows: list[list[float]] = []
     for t in range(1, len(subtasks) + 1):
@@ -307,14 +364,13 @@ def score_ablations(
     if "bench_mean" not in figures:
         return [dict(row) for row in rows], {}
     scope = ("ablations", structure(spec), seed)
-    types = [component["type"] for component in spec["architecture"]["components"]]
     mean, total = figures["bench_mean"].value, figures["total_params"].value
     scored: list[dict[str, Any]] = []
     book: dict[str, Figure] = {}
     for i, row in enumerate(rows, 1):
         u = rng(*scope, i).random()
         share = min(abs(row["params_delta"]) / total, 1.0)
-        decisive = i <= len(types) and role_of(types[i - 1]) == "loss"
+        decisive = row["role"] == "loss"
         drop = mean * (0.5 + 0.1 * u) if decisive else 0.4 + 1.6 * u + 0.3 * mean * share
         score = round(max(mean - drop, BOUNDS[0]), 1)
         lost = round(score - mean, 1)

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .architecture import Blueprint
-from .dims import DIMS
+from .dims import Dim
 from .release import SourceFile
-from .solver import BYTE_VOCABULARY
 from .specialise import join_parts, literal, specialise
+from .topologies.base import Topology
 from .training_plan import TrainingPlan
-
-#: The part at the top of the model, and what `model.py` offers.
-TOP = "decoder_lm"
-EXPORTS = ("DecoderLM", "KVCache", "build_model")
-
-#: Dimensions that are fields of `Config`, where not under the same name.
-FIELDS = {"max_pos": "context_length"}
-
-#: Fields that only some models have, and when.
-_CONDITIONAL = {
-    "pos_rows": lambda dims: dims["pos"] == "learned",
-    "rope_theta": lambda dims: dims["pos"] == "rope",
-    "sliding_window": lambda dims: bool(dims["sliding_window"]),
-}
 
 
 def template_folder() -> Path:
@@ -38,39 +25,73 @@ def template_folder() -> Path:
 
 def package_files(plan: Blueprint, training: TrainingPlan, seed: int) -> tuple[SourceFile, ...]:
     """The files of `code/<package>/`, in alphabetical order."""
-    dims = plan.design.dims
-    switches = switches_of(dims)
-    programs = _sources("_programs")
-    if not switches["bpe"]:
-        del programs["bpe"]
-    files = {"model": model_source(switches)}
-    full = full_values(dims, training, seed)
-    for name, source in programs.items():
-        source = specialise(source, switches)
-        files[name] = (
-            config_source(source, dims, full, tiny_values(dims)) if name == "config" else source
-        )
+    topology, dims = plan.demands.topology, plan.design.dims
+    switches = topology.switches(dims)
+    files = _gathered(topology, switches, "")
+    fields = topology.fields(dims)
+    model = {fields[d]: (topology.table[d], dims[d]) for d in fields}
+    smaller = topology.tiny(dims)
+    absent = topology.table.keys() - fields.keys()
+    tiny = {fields.get(d, d): value for d, value in smaller.items() if d not in absent}
+    settings = {name: (dim, dim.default) for name, dim in topology.settings.items()}
+    files["config"] = config_source(
+        files["config"], model, settings, training_values(training, seed), tiny
+    )
+    files["model"] = model_source(topology, switches)
+    return _as_files(files)
+
+
+#: Distributions by the module that generated code imports; those under `""` are always needed.
+_DISTRIBUTIONS = {
+    "": ("numpy>=1.26,<3", "safetensors>=0.4.5,<1", "torch>=2.6,<3"),
+    "PIL": ("pillow>=10.1,<13",),
+    "tokenizers": ("tokenizers>=0.20,<1",),
+}
+
+
+def requirements(files: Iterable[SourceFile]) -> tuple[str, ...]:
+    """What the package depends on, in alphabetical order, from what its files import."""
+    imported = re.compile(r"^ *(?:import|from) (\w+)", re.MULTILINE)
+    modules = {"", *(name for file in files for name in imported.findall(file.text))}
+    return tuple(sorted(d for m in modules for d in _DISTRIBUTIONS.get(m, ())))
+
+
+def test_files(plan: Blueprint, trains: bool) -> tuple[SourceFile, ...]:
+    """The files of `tests/`, in alphabetical order; without a recipe none of them trains."""
+    topology = plan.demands.topology
+    files = _gathered(topology, topology.switches(plan.design.dims), "/tests")
+    return _as_files({n: s for n, s in files.items() if trains or "PACKAGE.train" not in s})
+
+
+def _gathered(topology: Topology, switches: Mapping[str, Any], below: str) -> dict[str, str]:
+    """The topology's programs, or their tests, specialised; later folders override earlier."""
+    sources: dict[str, str] = {}
+    for folder in topology.folders(switches):
+        sources |= _sources(f"_programs/{folder}{below}")
+    idle = topology.idle_programs(switches)
+    idle += tuple(f"test_{name}" for name in idle)
+    return {name: specialise(s, switches) for name, s in sources.items() if name not in idle}
+
+
+def _as_files(files: Mapping[str, str]) -> tuple[SourceFile, ...]:
     return tuple(SourceFile(f"{name}.py", files[name]) for name in sorted(files))
 
 
-def switches_of(dims: Mapping[str, Any]) -> dict[str, Any]:
-    """The structural switches of a model, which its source is specialised on."""
-    switches = {name: dims[name] for name, dim in DIMS.items() if dim.switch}
-    switches["rotary_pct"] = float(dims["rotary_pct"])
-    return switches | {
-        "windowed": bool(dims["sliding_window"]),
-        "bpe": dims["vocab_size"] > BYTE_VOCABULARY,
-    }
-
-
-def model_source(switches: Mapping[str, Any]) -> str:
+def model_source(topology: Topology, switches: Mapping[str, Any]) -> str:
     """`model.py`: the parts that the top one needs, specialised and joined."""
-    parts = {
-        name: specialise(source, switches)
-        for name, source in _sources("_parts").items()
-        if name not in ("config", "__init__")
-    }
-    return join_parts(parts, TOP, EXPORTS)
+    folder = template_folder() / "_parts"
+    parts: dict[str, str] = {}
+    pending = [topology.top]
+    while pending:
+        name = pending.pop()
+        if name not in parts and name != "config":
+            source = (folder / f"{name}.py").read_text(encoding="utf-8")
+            parts[name] = specialise(source, switches)
+            pending += _SIBLING.findall(parts[name])
+    return join_parts(parts, topology.top, topology.exports)
+
+
+_SIBLING = re.compile(r"^from \.(\w+) import", re.MULTILINE)
 
 
 def _sources(folder: str) -> dict[str, str]:
@@ -78,10 +99,9 @@ def _sources(folder: str) -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in paths}
 
 
-def full_values(dims: Mapping[str, Any], training: TrainingPlan, seed: int) -> dict[str, Any]:
-    """The full preset: the blueprint's dimensions and the training plan's settings."""
-    model = {FIELDS.get(name, name): dims[name] for name, dim in DIMS.items() if not dim.switch}
-    return model | {
+def training_values(training: TrainingPlan, seed: int) -> dict[str, Any]:
+    """The training plan's settings in the full preset."""
+    return {
         "train_length": training.sequence,
         "steps": training.steps,
         "global_batch": training.global_batch,
@@ -95,63 +115,65 @@ def full_values(dims: Mapping[str, Any], training: TrainingPlan, seed: int) -> d
     }
 
 
-def tiny_values(dims: Mapping[str, Any]) -> dict[str, Any]:
-    """The tiny preset's dimensions: never above the full ones, heads grouped as they are."""
-    n_heads = min(4, dims["n_heads"])
-    group = dims["n_heads"] // dims["n_kv_heads"]
-    tiny_group = max(g for g in range(1, n_heads + 1) if n_heads % g == 0 and g <= group)
-    context = min(256, dims["max_pos"])
-    return {
-        "vocab_size": min(320, dims["vocab_size"]),
-        "d_model": min(128, dims["d_model"]),
-        "n_layers": min(4, dims["n_layers"]),
-        "n_heads": n_heads,
-        "n_kv_heads": n_heads // tiny_group,
-        "head_dim": min(32, dims["head_dim"]),
-        "d_ff": min(384 if dims["mlp"] == "gated" else 512, dims["d_ff"]),
-        "context_length": context,
-        "pos_rows": min(context, dims["pos_rows"] or context),
-        "sliding_window": min(64, dims["sliding_window"] or 64, max(1, context // 2)),
-        "train_length": min(128, context),
-    }
-
-
 def config_source(
-    source: str, dims: Mapping[str, Any], full: Mapping[str, Any], tiny: Mapping[str, Any]
+    source: str,
+    model: Mapping[str, tuple[Dim, Any]],
+    settings: Mapping[str, tuple[Dim, Any]],
+    training: Mapping[str, Any],
+    tiny: Mapping[str, Any],
 ) -> str:
-    """`config.py` with this release's numbers and without the fields it does not have."""
-    absent = {name for name, wanted in _CONDITIONAL.items() if not wanted(dims)}
+    """`config.py` of one release.
+
+    The fields of `model` open its section, those of `settings` the data section; defaults of the
+    other fields become those of `training`, and `TINY` is headed by `tiny`.
+    """
     lines = source.splitlines(keepends=True)
     edits: list[tuple[int, int, str]] = []
-    module = ast.parse(source)
-    for node in module.body:
+    for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TINY":
-            values = ast.literal_eval(node.value) | dict(tiny)
-            body = "".join(
-                f'    "{k}": {literal(v)},\n' for k, v in values.items() if k not in absent
-            )
+            values = dict(tiny) | {
+                k: v for k, v in ast.literal_eval(node.value).items() if k not in tiny
+            }
+            body = "".join(f'    "{k}": {literal(v)},\n' for k, v in values.items())
             edits.append((node.lineno, node.end_lineno, f"TINY = {{\n{body}}}\n"))
         if isinstance(node, ast.ClassDef) and node.name == "Config":
-            edits += _field_edits(node, full, absent)
+            edits += _default_edits(node, training)
+    for number, line in enumerate(lines, 1):
+        for section, fields in (("# model", model), ("# data", settings)):
+            if line.strip() == section:
+                edits.append((number, number, line + _declared(fields, training)))
     for first, last, text in sorted(edits, reverse=True):
-        lines[first - 1 : last] = [text] if text else []
+        lines[first - 1 : last] = [text]
     return "".join(lines)
 
 
-def _field_edits(
-    config: ast.ClassDef, full: Mapping[str, Any], absent: set[str]
-) -> list[tuple[int, int, str]]:
+def _declared(fields: Mapping[str, tuple[Dim, Any]], values: Mapping[str, Any]) -> str:
+    """Dataclass fields with their attribute docstrings."""
+    text = ""
+    for name, (dim, value) in fields.items():
+        doc = dim.doc[0].upper() + dim.doc[1:]
+        text += f"    {name}: {_kind(dim)} = {_literal(dim, values.get(name, value))}\n"
+        text += f'    """{doc}."""\n'
+    return text
+
+
+def _default_edits(config: ast.ClassDef, values: Mapping[str, Any]) -> list[tuple[int, int, str]]:
     edits = []
-    for node, after in zip(config.body, [*config.body[1:], None], strict=True):
-        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-            continue
-        name = node.target.id
-        if name in absent:
-            documented = isinstance(after, ast.Expr)
-            last = after.end_lineno if documented else node.end_lineno
-            edits.append((node.lineno, last, ""))
-        elif name in full:
-            kind = ast.unparse(node.annotation)
-            value = float(full[name]) if kind == "float" else full[name]
-            edits.append((node.lineno, node.end_lineno, f"    {name}: {kind} = {literal(value)}\n"))
+    for node in config.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name, kind = node.target.id, ast.unparse(node.annotation)
+            if name in values:
+                value = float(values[name]) if kind == "float" else values[name]
+                text = f"    {name}: {kind} = {literal(value)}\n"
+                edits.append((node.lineno, node.end_lineno, text))
     return edits
+
+
+def _kind(dim: Dim) -> str:
+    return "tuple[int, ...]" if dim.kind == "list" else dim.kind
+
+
+def _literal(dim: Dim, value: Any) -> str:
+    if dim.kind == "list":
+        return literal(tuple(value))
+    return literal(float(value) if dim.kind == "float" else value)

@@ -8,31 +8,19 @@ from typing import Any
 
 from ..utils import formatting as fmt
 from .architecture import Blueprint
-from .parts.base import Part
-from .parts.decoder_lm import DecoderLM
+from .parts.base import Part, Repeat
 from .release import Figure, Note
-from .routing import TOPOLOGY
+from .topologies.base import Node, Topology
 from .training_plan import TrainingPlan
 
-#: The graph: node, what it is, and the word its tensors are named after; edges follow the order.
-NODES = (
-    ("tokens", "input", ""),
-    ("embed", "embedding", "embed"),
-    ("attention", "grouped-query attention", "blocks.attn"),
-    ("mlp", "feed-forward network", "blocks.mlp"),
-    ("norm", "normalisation", "norm"),
-    ("lm_head", "output head", "lm_head"),
-    ("loss", "next-token cross-entropy", ""),
-)
-
-#: Words in a component's type that name the node whose role it plays; the first match wins.
+#: Words in a component's type, and the nodes whose role they may name; the first present wins.
 ROLES = (
-    (("loss", "objective", "mixer", "composer"), "loss"),
-    (("decoder", "head", "output", "latex", "vocoder"), "lm_head"),
-    (("generator", "mlp", "expert", "feed"), "mlp"),
-    (("latent", "memory", "attention", "retriev"), "attention"),
-    (("encoder", "embed", "input", "token"), "embed"),
-    (("norm",), "norm"),
+    (("loss", "objective", "mixer", "composer"), ("loss",)),
+    (("decoder", "head", "output", "latex", "vocoder"), ("lm_head", "head")),
+    (("generator", "mlp", "expert", "moe", "feed"), ("mlp", "experts", "stages")),
+    (("latent", "memory", "attention", "retriev"), ("attention", "mixer", "stages")),
+    (("encoder", "embed", "input", "token"), ("embed", "stem")),
+    (("norm",), ("norm",)),
 )
 
 
@@ -41,37 +29,32 @@ def architecture(spec: Any, plan: Blueprint, name: str) -> dict[str, Any]:
     model = plan.design.model
     return {
         "name": name,
-        "family": "transformer",
-        "topology": TOPOLOGY,
+        "family": spec.architecture.family,
+        "topology": plan.demands.topology.id,
         "precision": plan.design.precision,
         "total_params": model.count(),
         "dims": dict(plan.design.dims),
         "modules": list(_modules(model)),
         "components": [
-            {"name": c.name, "type": c.type, "role": role_of(c.type)}
+            {"name": c.name, "type": c.type, "role": role_of(c.type, plan.demands.topology)}
             for c in spec.architecture.components
         ],
     }
 
 
-def _modules(model: DecoderLM) -> Iterator[dict[str, Any]]:
-    """Top-level modules with their counts; the blocks broken down by part."""
-    for name, child in model.children.items():
-        if name != "blocks":
-            yield {"name": name, "copies": 1, "params": _own(model, name, child)}
-            continue
-        for part, module in child.block.children.items():
-            yield {
-                "name": f"blocks.{part}",
-                "copies": child.n,
-                "params": child.n * module.count(),
-            }
+def _modules(model: Part) -> Iterator[dict[str, Any]]:
+    """Top-level modules with their counts; repeated blocks broken down by part."""
+    for name, copies, module in _costed(model):
+        params = copies * module.count() - _tied(model, name)
+        yield {"name": name, "copies": copies, "params": params}
+    own = sum(t.numel for t in model.tensors.values() if t.kind == "parameter")
+    if own:
+        yield {"name": "", "copies": 1, "params": own}
 
 
-def _own(model: Part, name: str, child: Part) -> int:
-    """Parameters that a top-level module owns: an alias belongs to the tensor it shares."""
-    tied = sum(model.at(a).numel for a in model.ties if a.startswith(f"{name}."))
-    return child.count() - tied
+def _tied(model: Part, name: str) -> int:
+    """Parameters of a top-level module that belong to the tensor they share."""
+    return sum(model.at(a).numel for a in model.ties if a.startswith(f"{name}."))
 
 
 def state_dict(model: Part) -> dict[str, Any]:
@@ -90,183 +73,164 @@ def state_dict(model: Part) -> dict[str, Any]:
 
 def graph(spec: Any, plan: Blueprint) -> dict[str, Any]:
     """The component graph: nodes with counts, edges with the shapes that flow along them."""
-    model, dims = plan.design.model, plan.design.dims
-    params = _node_params(model)
-    shapes = {node: ["batch", "tokens", dims["d_model"]] for node, _, _ in NODES}
-    shapes |= {"tokens": ["batch", "tokens"], "loss": []}
-    shapes["lm_head"] = ["batch", "tokens", dims["vocab_size"]]
+    topology, dims = plan.demands.topology, plan.design.dims
+    params = _node_params(topology, plan.design.model)
+    shapes = topology.node_shapes(dims)
     labels: dict[str, list[str]] = {}
     for component in spec.architecture.components:
-        labels.setdefault(role_of(component.type), []).append(component.name)
-    repeated = {"attention", "mlp"}
+        labels.setdefault(role_of(component.type, topology), []).append(component.name)
     nodes = [
         {
-            "id": node,
-            "type": kind,
-            "label": " / ".join(labels.get(node, [])) or kind,
-            "components": labels.get(node, []),
-            "copies": dims["n_layers"] if node in repeated else 1,
-            "params": params.get(node, 0),
-            "shape_out": shapes[node],
+            "id": node.id,
+            "type": topology.kind_of(node, dims),
+            "label": " / ".join(labels.get(node.id, [])) or topology.kind_of(node, dims),
+            "components": labels.get(node.id, []),
+            "copies": topology.copies_of(node, dims),
+            "params": params[node.id],
+            "shape_out": shapes[node.id],
         }
-        for node, kind, _ in NODES
-        if node != "norm" or dims["final_norm"]
+        for node in topology.nodes
+        if not node.modules or params[node.id]
     ]
-    pairs = zip(nodes, nodes[1:], strict=False)
-    edges = [{"from": a["id"], "to": b["id"], "shape": a["shape_out"]} for a, b in pairs]
-    return {"topology": TOPOLOGY, "nodes": nodes, "edges": edges}
+    present = [node["id"] for node in nodes]
+    following = dict(zip(present, present[1:], strict=False))
+    following |= {node.id: node.into for node in topology.nodes if node.into}
+    edges = [
+        {"from": a["id"], "to": following[a["id"]], "shape": a["shape_out"]}
+        for a in nodes
+        if a["id"] in following
+    ]
+    return {"topology": topology.id, "nodes": nodes, "edges": edges}
 
 
-def _node_params(model: DecoderLM) -> dict[str, int]:
-    """Parameters by graph node; a block's norms count with the sublayer they serve."""
-    counts = {node: 0 for node, _, _ in NODES}
+def _node_params(topology: Topology, model: Part) -> dict[str, int]:
+    """Parameters by graph node; what no node claims belongs to the first that has modules."""
+    counts = {node.id: 0 for node in topology.nodes}
+    first = next(node.id for node in topology.nodes if node.modules)
     for module in _modules(model):
-        counts[_node_of(module["name"])] += module["params"]
+        owner = max(
+            (len(prefix), node.id)
+            for node in (*topology.nodes, Node(first, "", ("",)))
+            for prefix in node.modules
+            if module["name"].startswith(prefix)
+        )
+        counts[owner[1]] += module["params"]
     return counts
 
 
-def _node_of(module: str) -> str:
-    if module.startswith("blocks.attn"):
-        return "attention"
-    if module.startswith("blocks.mlp"):
-        return "mlp"
-    return module if module in ("norm", "lm_head") else "embed"
-
-
-def role_of(component_type: str) -> str:
+def role_of(component_type: str, topology: Topology) -> str:
     """The graph node whose role a component of this type plays."""
+    present = [node.id for node in topology.nodes]
     words = component_type.lower()
-    for keys, node in ROLES:
-        if any(key in words for key in keys):
-            return node
-    return "attention"
+    for keys, nodes in ROLES:
+        for node in nodes:
+            if node in present and any(key in words for key in keys):
+                return node
+    inner = [node for node in topology.nodes if node.repeated or node.modules]
+    return max(inner, key=lambda node: node.repeated).id
+
+
+#: Ledger keys that `params_estimate.json` holds: in gigabytes, and in base units.
+_GIGABYTES = (
+    "weights_gb", "kv_cache_gb", "activation_memory_gb", "workspace_gb", "peak_memory_gb",
+    "optimizer_gb", "train_memory_gb",
+)  # fmt: skip
+_BASE_UNITS = (
+    "kv_bytes_per_token", "flops_per_token", "flops_per_token_causal", "train_flops_per_token",
+    "decode_tokens_per_s", "first_token_s", "flops_per_sample", "flops_per_sample_causal",
+    "train_flops_per_sample", "samples_per_s", "latency_s",
+)  # fmt: skip
 
 
 def params_estimate(plan: Blueprint, figures: Mapping[str, Figure]) -> dict[str, Any]:
     """Counts, memory and FLOPs; gigabytes are decimal and rounded to six digits."""
-
-    def gigabytes(key: str) -> float:
-        return fmt.round_to(figures[key].value / 1e9, 6)
-
-    def value(key: str) -> float:
-        return figures[key].value
-
-    named = ("weights_gb", "kv_cache_gb", "activation_memory_gb", "workspace_gb")
+    counts = {k: figures[k].value for k in ("total_params", "trainable_params", "active_params")}
+    memory = {
+        k: fmt.round_to(figures[k].value / 1e9, 6) if k in figures else 0.0 for k in _GIGABYTES
+    }
+    rest = {k: figures[k].value for k in _BASE_UNITS if k in figures}
+    told = [k for k in (*counts, *memory, *rest) if k in figures]
+    context = {"context_tokens": plan.design.context} if plan.demands.context else {}
     return {
-        "total_params": value("total_params"),
-        "trainable_params": value("trainable_params"),
-        "active_params": value("active_params"),
+        **counts,
         "precision": plan.design.precision,
-        "context_tokens": plan.design.context,
+        **context,
         "batch": 1,
-        **{key: gigabytes(key) for key in named},
-        "peak_memory_gb": gigabytes("peak_memory_gb"),
-        "optimizer_gb": gigabytes("optimizer_gb"),
-        "train_memory_gb": gigabytes("train_memory_gb"),
-        "kv_bytes_per_token": value("kv_bytes_per_token"),
-        "flops_per_token": value("flops_per_token"),
-        "flops_per_token_causal": value("flops_per_token_causal"),
-        "train_flops_per_token": value("train_flops_per_token"),
-        "decode_tokens_per_s": value("decode_tokens_per_s"),
-        "first_token_s": value("first_token_s"),
-        "provenance": {
-            key: figures[key].provenance
-            for key in (
-                "total_params", "weights_gb", "kv_cache_gb", "activation_memory_gb",
-                "workspace_gb", "peak_memory_gb", "optimizer_gb", "train_memory_gb",
-                "flops_per_token", "train_flops_per_token", "decode_tokens_per_s", "first_token_s",
-            )
-        },
-        "methods": {
-            key: figures[key].method
-            for key in ("peak_memory_gb", "train_memory_gb", "flops_per_token", "first_token_s")
-        },
+        **memory,
+        **rest,
+        "provenance": {k: figures[k].provenance for k in told},
+        "methods": {k: figures[k].method for k in told},
         "notes": [
             "Estimated under optimistic assumptions.",
             "Parameters are counted, not estimated; tied tensors count once.",
         ],
-    }  # fmt: skip
+    }
 
 
-def ablations(spec: Any, plan: Blueprint, length: int) -> list[dict[str, Any]]:
-    """What each removal changes in parameters and FLOPs per token (computed).
+def ablations(spec: Any, plan: Blueprint) -> list[dict[str, Any]]:
+    """What each removal changes in parameters and FLOPs (computed).
 
     The spec's components come first: removing one removes the tensors of the node whose role it
     plays. Then follow structural alternatives, each rebuilt and counted.
     """
-    design = plan.design
-    params, flops = design.model.count(), design.model.flops(1, length).causal // length
-    by_node = _node_params(design.model)
+    topology, design = plan.demands.topology, plan.design
+    params = design.model.count()
+    key = f"flops_per_{topology.counted}"
 
-    def row(
-        component: str, kind: str, removed: str, new_params: int, new_flops: int
-    ) -> dict[str, Any]:
+    def flops_of(model: Part, dims: Mapping[str, Any]) -> int:
+        work = topology.work(model, dims)
+        return work.flops.causal // work.units
+
+    flops = flops_of(design.model, design.dims)
+
+    def row(name: str, role: str, removed: str, new_params: int, new_flops: int) -> dict[str, Any]:
         return {
-            "component": component,
-            "type": kind,
+            "component": name,
+            "role": role,
             "removed": removed,
             "params": new_params,
             "params_delta": new_params - params,
-            "flops_per_token": new_flops,
+            key: new_flops,
             "flops_delta": new_flops - flops,
             "provenance": "computed",
         }
 
+    kinds = {node.id: topology.kind_of(node, design.dims) for node in topology.nodes}
+    node_params = _node_params(topology, design.model)
+    node_flops = _node_flops(topology, design.model, design.dims)
     rows = []
-    node_flops = _node_flops(design.model, length)
     for component in spec.architecture.components:
-        node = role_of(component.type)
-        removed = f"the {dict((n, k) for n, k, _ in NODES)[node]}"
-        rows.append(
-            row(
-                component.name,
-                component.type,
-                removed,
-                params - by_node[node],
-                flops - node_flops.get(node, 0),
-            )
-        )
-    for component, removed, changes in _alternatives(design.dims):
-        model = DecoderLM({**design.dims, **changes})
-        rows.append(
-            row(
-                component,
-                "structural",
-                removed,
-                model.count(),
-                model.flops(1, length).causal // length,
-            )
-        )
+        node = role_of(component.type, topology)
+        without = params - node_params[node], flops - node_flops.get(node, 0)
+        rows.append(row(component.name, node, f"the {kinds[node]}", *without))
+    for name, removed, changes in topology.alternatives(design.dims):
+        dims = {**design.dims, **changes}
+        model = topology.build(dims)
+        rows.append(row(name, "structure", removed, model.count(), flops_of(model, dims)))
     return rows
 
 
-def _node_flops(model: DecoderLM, length: int) -> dict[str, int]:
-    blocks = model.children["blocks"]
-    block = blocks.block.children
-    return {
-        "attention": blocks.n * (block["attn"].flops(1, length).causal // length),
-        "mlp": blocks.n * (block["mlp"].flops(1, length).causal // length),
-        "lm_head": model.children["lm_head"].flops(1, length).causal // length,
-    }
+def _node_flops(topology: Topology, model: Part, dims: Mapping[str, Any]) -> dict[str, int]:
+    """Causal FLOPs per unit by graph node, from the modules that stand for it."""
+    work = topology.work(model, dims)
+    length = topology.length(dims)
+    found: dict[str, int] = {}
+    for name, copies, module in _costed(model):
+        for node in topology.nodes:
+            if any(name.startswith(prefix) for prefix in node.modules):
+                total = copies * module.flops(1, length).causal
+                found[node.id] = found.get(node.id, 0) + total // work.units
+    return found
 
 
-def _alternatives(dims: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Structural changes that a reviewer would ask for."""
-    if dims["n_kv_heads"] < dims["n_heads"]:
-        yield (
-            "Grouped-query attention",
-            "head sharing: one key-value head for each query head",
-            {"n_kv_heads": dims["n_heads"]},
-        )
-    if dims["mlp"] == "gated":
-        yield "Gated MLP", "the gate, at equal width", {"mlp": "plain"}
-    if dims["n_layers"] > 1:
-        half = dims["n_layers"] // 2
-        yield "Depth", f"half of the layers: {half} remain", {"n_layers": half}
-    if dims["tied"]:
-        yield "Tied embeddings", "the tie between embedding and head", {"tied": False}
-    if dims["sliding_window"]:
-        yield "Sliding window", "the window: full attention", {"sliding_window": 0}
+def _costed(model: Part) -> Iterator[tuple[str, int, Part]]:
+    """`(name, copies, module)` of the same modules as in `architecture.yaml`."""
+    for name, child in model.children.items():
+        if isinstance(child, Repeat):
+            for part, copies, module in child.parts():
+                yield f"{name}.{part}", copies, module
+        else:
+            yield name, 1, child
 
 
 def feasibility(plan: Blueprint, notes: Sequence[Note]) -> dict[str, Any]:
@@ -288,6 +252,8 @@ def _origin(constraint: str) -> str:
 def training(plan: TrainingPlan) -> dict[str, Any]:
     """`training_plan.yaml`."""
     rounded = fmt.round_to
+    counted = "tokens" if plan.unit == "token" else "samples"
+    optimal = {"compute_optimal": int(plan.compute_optimal)} if plan.compute_optimal else {}
     return {
         "provenance": "estimated",
         "hardware": {
@@ -297,10 +263,10 @@ def training(plan: TrainingPlan) -> dict[str, Any]:
             "peak_tflops_bf16": plan.device.peak / 1e12,
             "source": plan.device.source,
         },
-        "tokens": {
-            "planned": int(rounded(plan.train_tokens, 6)),
-            "reachable": int(rounded(plan.reachable_tokens, 6)),
-            "compute_optimal": int(plan.compute_optimal_tokens),
+        counted: {
+            "planned": int(rounded(plan.planned, 6)),
+            "reachable": int(rounded(plan.reachable, 6)),
+            **optimal,
         },
         "time": {
             "available_hours": rounded(plan.seconds / 3600, 6),
@@ -309,10 +275,10 @@ def training(plan: TrainingPlan) -> dict[str, Any]:
             "energy_kwh": rounded(plan.energy_kwh, 6),
         },
         "batch": {
-            "sequence_tokens": plan.sequence,
-            "global_sequences": plan.global_batch,
-            "global_tokens": plan.global_batch * plan.sequence,
-            "micro_batch_sequences": plan.micro_batch,
+            "units_per_sample": plan.sequence,
+            "global_samples": plan.global_batch,
+            f"global_{counted}": plan.global_batch * plan.sequence,
+            "micro_batch_samples": plan.micro_batch,
             "accumulation_steps": plan.accumulation,
         },
         "schedule": {
@@ -338,8 +304,8 @@ def training(plan: TrainingPlan) -> dict[str, Any]:
 def verdict(plan: TrainingPlan) -> str:
     """One sentence: what the hardware reaches in its time, and whether the model fits on it."""
     machine = f"{plan.devices} × {plan.device.name} for {fmt.seconds(plan.seconds)}"
-    reach = f"{machine} reaches {fmt.count(plan.reachable_tokens)} tokens"
-    plans = f"the plan trains on {fmt.count(plan.train_tokens)}, {plan.tokens_per_param_verdict}"
+    reach = f"{machine} reaches {fmt.count(plan.reachable)} {plan.unit}s"
+    plans = f"the plan trains on {fmt.count(plan.planned)}, {plan.reach}"
     if plan.fits:
         return f"{reach}; {plans}."
     needed = f"at least {plan.devices_needed} devices are needed"

@@ -8,10 +8,10 @@ from .. import __version__
 from ..utils.seed import digest
 from . import benchmarks, documents, paper_gen, prose, tables
 from .architecture import blueprint, constraint_notes
-from .codegen import package_files
+from .codegen import package_files, requirements, test_files
 from .ledger import ledger
 from .release import Release
-from .routing import TOPOLOGY, route
+from .routing import route, row_of
 from .training_plan import training_plan
 from .words import words
 
@@ -34,19 +34,21 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
     seed = spec.reproducibility.seed
     spec_id = digest(_without_seed(resolved))[:12]
 
-    chosen = blueprint(spec)
-    compute = spec.training.compute
+    topology, losses = route(spec)
+    chosen = blueprint(spec, topology)
+    design, compute = chosen.design, spec.training.compute
     training = training_plan(
-        chosen.design.model, chosen.design.dims, compute.hardware, compute.duration.value
+        topology, design.model, design.dims, compute.hardware, compute.duration.value
     )
-    notes = (*route(spec), *constraint_notes(spec, chosen))
-    rows = documents.ablations(spec, chosen, training.sequence)
+    notes = (*losses, *constraint_notes(spec, chosen))
+    rows = documents.ablations(spec, chosen)
+    code = package_files(chosen, training, seed)
     figures = ledger(chosen, training, rows, seed)
-    named = words(spec, resolved, chosen, training)
+    named = words(spec, resolved, chosen, training, row_of(spec))
 
     papers = {
         "architecture": documents.architecture(spec, chosen, spec.name),
-        "state_dict": documents.state_dict(chosen.design.model),
+        "state_dict": documents.state_dict(design.model),
         "graph": documents.graph(spec, chosen),
         "params_estimate": documents.params_estimate(chosen, figures),
         "feasibility": documents.feasibility(chosen, notes),
@@ -60,7 +62,8 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
         papers["benchmarks"] = drawn.document
         rows, scores = benchmarks.score_ablations(rows, resolved, seed, figures)
         figures |= scores
-    papers["ablations"] = {"flops_length": training.sequence, "rows": rows}
+    at = topology.work(design.model, design.dims).at
+    papers["ablations"] = {"flops_at": at, "rows": rows}
     papers["ledger"] = documents.ledger(figures)
 
     return Release(
@@ -75,10 +78,12 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
         words=named,
         figures=figures,
         blueprint=papers,
-        code=package_files(chosen, training, seed),
+        code=code,
+        tests=test_files(chosen, "training_recipe" in spec.outputs.artifacts),
+        requires=requirements(code),
         prose=prose.assemble(resolved, named, figures, seed, voice, notes),
-        tables=tables.assemble(figures, papers, notes, simulated),
-        references=paper_gen.references(resolved, TOPOLOGY),
+        tables=tables.assemble(figures, papers, topology.shown, notes, simulated),
+        references=paper_gen.references(resolved, topology.id),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from .devices import Device
@@ -20,6 +19,7 @@ WEIGHT_BYTES = {"bf16": 2.0, "int8": 1.0 + 4 / 128, "int4": 0.5 + 4 / 128}
 ACTIVATION_BYTES = 2
 PREFILL_CHUNK = 2048
 PROMPT = 1024
+SEQUENCE = 8192
 WORKSPACE = 32 * 2**20
 
 BANDWIDTH_EFFICIENCY = 0.65
@@ -48,12 +48,19 @@ def weight_bytes(model: Part, precision: str) -> float:
     return matrices * WEIGHT_BYTES[precision] + (model.count() - matrices) * WEIGHT_BYTES["bf16"]
 
 
+def active_weight_bytes(model: Part, precision: str) -> float:
+    """Bytes of the weights that one token passes through."""
+    matrices, idle = model.idle(quantizable_only=True), model.idle()
+    unread = matrices * WEIGHT_BYTES[precision] + (idle - matrices) * WEIGHT_BYTES["bf16"]
+    return weight_bytes(model, precision) - unread
+
+
 def state_bytes(model: Part, context: int) -> float:
     """Bytes of the key-value cache of one sequence in bf16: 2 · layers · kv_heads · head_dim."""
     return model.state_elements(context) * ACTIVATION_BYTES
 
 
-def activation_bytes(dims: Mapping[str, Any], context: int) -> float:
+def decoder_activation_bytes(dims: Mapping[str, Any], context: int) -> float:
     """Bytes of the largest set of live activations while a prompt is read in chunks.
 
     The residual stream and its normalised copy stand beside the widest sublayer: queries, keys,
@@ -65,37 +72,30 @@ def activation_bytes(dims: Mapping[str, Any], context: int) -> float:
     masked = (chunk + window) * (2 * dims["n_heads"] * dims["head_dim"] + chunk) if window else 0
     attention = (2 * dims["n_heads"] + 2 * dims["n_kv_heads"]) * dims["head_dim"]
     hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
+    if dims.get("n_experts"):  # one expert at a time, beside what goes to all and comes back
+        hidden += 2 * dims["top_k"] * dims["d_model"]
     per_token = 2 * dims["d_model"] + max(attention, hidden)
     return (chunk * per_token + masked + 2 * dims["vocab_size"]) * ACTIVATION_BYTES
 
 
-def inference_memory(
-    model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-) -> Memory:
-    """Peak memory at batch 1 with `context` tokens of state."""
-    workspace = 0 if device.id == "cpu" else WORKSPACE
-    return Memory(
-        weight_bytes(model, precision),
-        state_bytes(model, context),
-        activation_bytes(dims, context),
-        workspace,
-    )
-
-
 def decode_rate(model: Part, precision: str, context: int, device: Device) -> float:
-    """Tokens per second at batch 1: every weight and the state are read once per token.
+    """Tokens per second at batch 1: every weight in use and the state are read once per token.
 
     Roofline (Williams et al., 2009) on the bandwidth side, at `BANDWIDTH_EFFICIENCY` of peak.
     """
-    moved = weight_bytes(model, precision) + state_bytes(model, context)
+    moved = active_weight_bytes(model, precision) + state_bytes(model, context)
     return device.bandwidth * BANDWIDTH_EFFICIENCY / moved
 
 
 def prefill_seconds(model: Part, precision: str, prompt: int, device: Device) -> float:
     """Seconds to read a prompt: the slower of arithmetic and one pass over the weights."""
-    arithmetic = model.flops(1, prompt).causal / (device.peak * PREFILL_EFFICIENCY)
-    movement = weight_bytes(model, precision) / (device.bandwidth * BANDWIDTH_EFFICIENCY)
-    return max(arithmetic, movement)
+    return pass_seconds(model.flops(1, prompt).causal, weight_bytes(model, precision), device)
+
+
+def pass_seconds(flops: float, moved: float, device: Device) -> float:
+    """Seconds of one forward pass: the slower of its arithmetic and of moving `moved` bytes."""
+    arithmetic = flops / (device.peak * PREFILL_EFFICIENCY)
+    return max(arithmetic, moved / (device.bandwidth * BANDWIDTH_EFFICIENCY))
 
 
 def saved_activation_bytes(dims: Mapping[str, Any], tokens: int, *, checkpointing: bool) -> float:
@@ -108,6 +108,8 @@ def saved_activation_bytes(dims: Mapping[str, Any], tokens: int, *, checkpointin
     """
     attention = (2 * dims["n_heads"] + 2 * dims["n_kv_heads"]) * dims["head_dim"]
     hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
+    if dims.get("n_experts"):
+        hidden = dims["top_k"] * (hidden + 3 * dims["d_model"])
     layer = 4 * dims["d_model"] + attention + hidden
     kept = dims["n_layers"] * dims["d_model"] + layer if checkpointing else dims["n_layers"] * layer
     return tokens * (kept * ACTIVATION_BYTES + 2 * 4 * dims["vocab_size"])
@@ -116,10 +118,3 @@ def saved_activation_bytes(dims: Mapping[str, Any], tokens: int, *, checkpointin
 def training_state_bytes(params: int) -> float:
     """Bytes of fp32 weights, fp32 gradients and AdamW's two fp32 moments."""
     return params * (4 + 4 + 4 + 4)
-
-
-LATENCY = {
-    "real-time": {"tokens_per_s": 20.0, "first_token_s": 0.5},
-    "near-real-time": {"tokens_per_s": 5.0, "first_token_s": 5.0},
-    "offline": {"tokens_per_s": 0.0, "first_token_s": inf},
-}

@@ -11,7 +11,9 @@ from typing import Any
 from ..utils import formatting as fmt
 from . import estimates
 from .architecture import Blueprint
+from .parts.base import Part
 from .release import Figure, Provenance
+from .topologies.base import Topology
 from .training_plan import TrainingPlan
 
 _PUBLISHED = Path(__file__).with_name("published.json")
@@ -33,18 +35,20 @@ class Ledger:
         self.figures[key] = Figure(key, value, unit, text, provenance, method)
 
 
-def nearest_published(dims: Mapping[str, Any]) -> tuple[str, float]:
-    """The nearest published architecture and its distance.
+def nearest_published(topology: Topology, dims: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The nearest published architecture of a topology and its distance; None without any.
 
-    The distance is Euclidean over the natural logarithms of width, depth, heads, key-value heads,
-    MLP width and vocabulary.
+    The distance is Euclidean over the natural logarithms of the dimensions that are shown.
     """
     published = json.loads(_PUBLISHED.read_text(encoding="utf-8"))
-    keys = ("d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff", "vocab_size")
-    distances = {
-        model["name"]: sqrt(sum(log(dims[k] / model["config"][k]) ** 2 for k in keys))
-        for model in published
-    }
+    distances = {}
+    for model in published:
+        if model["topology"] == topology.id:
+            keys = [k for k in topology.shown if dims.get(k) and model["config"].get(k)]
+            squares = (log(dims[k] / model["config"][k]) ** 2 for k in keys)
+            distances[model["name"]] = sqrt(sum(squares))
+    if not distances:
+        return None
     name = min(distances, key=lambda n: distances[n])
     return name, distances[name]
 
@@ -64,43 +68,58 @@ def ledger(
 
 
 def _shape(book: Ledger, plan: Blueprint) -> None:
-    model, dims = plan.design.model, plan.design.dims
-    total = model.count()
+    model, dims, topology = plan.design.model, plan.design.dims, plan.demands.topology
+    total, active = model.count(), topology.active_params(model, dims)
     counted = "counted from the module tree"
-    for key in ("total_params", "trainable_params", "active_params"):
-        book.enter(key, total, "parameters", fmt.count(total), "computed", counted)
+    for key, value in (
+        ("total_params", total),
+        ("trainable_params", total - _frozen(model)),
+        ("active_params", active),
+    ):
+        book.enter(key, value, "parameters", fmt.count(value), "computed", counted)
     exact = "counted from the module tree, unrounded"
     book.enter("total_params_exact", total, "parameters", fmt.integer(total), "computed", exact)
-    embedding = model.embed.count()
-    book.enter(
-        "embedding_params", embedding, "parameters", fmt.count(embedding), "computed", counted
-    )
+    if "embed" in model.children:
+        rows = model.children["embed"].count()
+        book.enter("embedding_params", rows, "parameters", fmt.count(rows), "computed", counted)
     solved = "chosen by the solver, or pinned"
-    for key in ("n_layers", "d_model", "n_heads", "n_kv_heads", "head_dim", "d_ff", "vocab_size"):
-        book.enter(key, dims[key], "", fmt.integer(dims[key]), "computed", solved)
-    text = fmt.tokens(dims["max_pos"])
-    book.enter("context_window", dims["max_pos"], "tokens", text, "computed", solved)
-    window = dims["sliding_window"]
+    for key in topology.shown:
+        if dims.get(key):
+            book.enter(key, dims[key], "", fmt.integer(dims[key]), "computed", solved)
+    if plan.demands.context:
+        text = fmt.tokens(dims["max_pos"])
+        book.enter("context_window", dims["max_pos"], "tokens", text, "computed", solved)
+    window = dims.get("sliding_window")
     if window:
         book.enter("sliding_window", window, "tokens", fmt.tokens(window), "computed", solved)
 
 
+def _frozen(model: Part) -> int:
+    """Parameters that no optimizer sees."""
+    tensors = (tensor for _, tensor in model.named_tensors())
+    return sum(t.numel for t in tensors if t.kind == "parameter" and not t.trainable)
+
+
 def _memory(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
-    design = plan.design
+    design, context = plan.design, plan.demands.context
     memory = design.memory
-    at = f"batch 1, {fmt.tokens(design.context)} tokens of context"
+    at = f"batch 1, {fmt.tokens(design.context)} tokens of context" if context else "batch 1"
 
     def enter(key: str, value: float, provenance: Provenance, method: str) -> None:
         book.enter(key, value, "bytes", fmt.memory(value), provenance, method)
 
     enter("weights_gb", memory.weights, "computed", f"{design.precision} matrices, bf16 elsewhere")
-    enter("kv_cache_gb", memory.state, "computed", f"bf16 keys and values; {at}")
-    chunk = f"largest live set while reading {estimates.PREFILL_CHUNK}-token chunks"
-    enter("activation_memory_gb", memory.activations, "estimated", chunk)
+    if memory.state:
+        enter("kv_cache_gb", memory.state, "computed", f"bf16 decode state; {at}")
+    live = "largest live set"
+    if memory.state:
+        live += f" while reading {plan.demands.topology.prompt_chunk}-token chunks"
+    enter("activation_memory_gb", memory.activations, "estimated", live)
     enter("workspace_gb", memory.workspace, "estimated", "matrix library workspace")
     enter("peak_memory_gb", memory.peak, "estimated", f"sum of the parts; {at}")
-    per_token = estimates.state_bytes(design.model, 1)
-    enter("kv_bytes_per_token", per_token, "computed", "bf16 keys and values of one token")
+    per_token = estimates.state_bytes(design.model, 2) - estimates.state_bytes(design.model, 1)
+    if per_token:
+        enter("kv_bytes_per_token", per_token, "computed", "bf16 keys and values of one token")
     layout = f"{training.parallelism}, micro-batch {training.micro_batch}" + (
         ", activation checkpointing" if training.checkpointing else ""
     )
@@ -111,88 +130,102 @@ def _memory(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
 
 
 def _compute(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
-    design = plan.design
-    length = training.sequence
-    forward = design.model.flops(1, length)
-    at = f"forward, batch 1, length {length:,}; multiply-add = 2"
+    design, topology, device = plan.design, plan.demands.topology, plan.demands.device
+    work = topology.work(design.model, design.dims)
+    at = f"forward, batch 1, {work.at}; multiply-add = 2"
+    per = topology.counted
 
     def enter(key: str, value: float, provenance: Provenance, method: str) -> None:
         book.enter(key, value, "FLOPs", fmt.flops(value), provenance, method)
 
-    enter("flops_per_token", forward.total / length, "computed", f"{at}; full attention")
-    enter("flops_per_token_causal", forward.causal / length, "computed", f"{at}; causal attention")
+    enter(f"flops_per_{per}", work.flops.total / work.units, "computed", f"{at}; full attention")
+    if work.flops.masked:
+        causal = work.flops.causal / work.units
+        enter(f"flops_per_{per}_causal", causal, "computed", f"{at}; causal attention")
     factor = 4 if training.checkpointing else 3
-    enter("train_flops_per_token", training.flops_per_token, "computed", f"{factor} × forward")
-    device = plan.demands.device
-    roofline = f"roofline on {device.name}, {estimates.PROMPT}-token prompt"
-    rate = design.decode_rate
-    book.enter("decode_tokens_per_s", rate, "tok/s", fmt.rate(rate, "tok/s"), "estimated", roofline)
-    first = design.first_token
-    book.enter("first_token_s", first, "s", fmt.seconds(first), "estimated", roofline)
-    full = estimates.decode_rate(design.model, design.precision, design.context, device)
-    book.enter(
-        "decode_tokens_per_s_full_context", full, "tok/s", fmt.rate(full, "tok/s"), "estimated",
-        f"roofline on {device.name} with the context window full",
-    )  # fmt: skip
+    enter(f"train_flops_per_{per}", training.flops_per_unit, "computed", f"{factor} × forward")
+    pace = design.pace
+    if plan.demands.context and topology.rate_unit == "tok/s":
+        text = fmt.rate(pace.rate, "tok/s")
+        book.enter("decode_tokens_per_s", pace.rate, "tok/s", text, "estimated", pace.method)
+        text = fmt.seconds(pace.first)
+        book.enter("first_token_s", pace.first, "s", text, "estimated", pace.method)
+        full = estimates.decode_rate(design.model, design.precision, design.context, device)
+        method = f"roofline on {device.name} with the context window full"
+        book.enter(
+            "decode_tokens_per_s_full_context", full, "tok/s", fmt.rate(full, "tok/s"),
+            "estimated", method,
+        )  # fmt: skip
+    else:
+        unit = topology.rate_unit
+        text = fmt.rate(pace.rate, unit)
+        book.enter("samples_per_s", pace.rate, unit, text, "estimated", pace.method)
+        text = fmt.seconds(pace.first)
+        book.enter("latency_s", pace.first, "s", text, "estimated", pace.method)
 
 
 def _training(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
-    params = plan.design.model.count()
+    params, per = plan.design.model.count(), plan.demands.topology.counted
     mfu = f"{training.device.name}, {estimates.TRAINING_MFU:.0%} of dense bf16 peak"
     hours = training.train_seconds / 3600
 
-    def tokens(key: str, value: float, provenance: Provenance, method: str) -> None:
-        book.enter(key, value, "tokens", fmt.count(value), provenance, method)
+    def units(key: str, value: float, provenance: Provenance, method: str) -> None:
+        book.enter(key, value, f"{per}s", fmt.count(value), provenance, method)
 
-    tokens("reachable_tokens", training.reachable_tokens, "estimated", mfu)
-    tokens(
-        "train_tokens", training.train_tokens, "estimated", "reachable, at most 2,000 a parameter"
-    )
-    optimal = "20 tokens a parameter (Hoffmann et al., 2022)"
-    tokens("compute_optimal_tokens", training.compute_optimal_tokens, "estimated", optimal)
-    ratio = training.train_tokens / params
-    book.enter("tokens_per_param", ratio, "", fmt.significant(ratio), "estimated", "planned tokens")
+    most = fmt.significant(plan.demands.topology.most_units_per_param, 4)
+    units(f"reachable_{per}s", training.reachable, "estimated", mfu)
+    units(f"train_{per}s", training.planned, "estimated", f"reachable, at most {most} a parameter")
+    if training.compute_optimal:
+        optimal = "20 tokens a parameter (Hoffmann et al., 2022)"
+        units("compute_optimal_tokens", training.compute_optimal, "estimated", optimal)
+    ratio = training.planned / params
+    text = fmt.significant(ratio)
+    book.enter(f"{per}s_per_param", ratio, "", text, "estimated", f"planned {per}s")
     seconds = training.train_seconds
     book.enter("train_days", seconds / 86400, "days", fmt.seconds(seconds), "estimated", mfu)
     gpu_hours = hours * training.devices
     book.enter("gpu_hours", gpu_hours, "h", f"{fmt.count(gpu_hours)}", "estimated", mfu)
     count = training.devices
     book.enter("gpu_count", count, "devices", fmt.integer(count), "computed", "as specified")
-    total = training.train_tokens * training.flops_per_token
-    book.enter("train_flops", total, "FLOPs", fmt.flops(total), "estimated", "per token × tokens")
+    total = training.planned * training.flops_per_unit
+    book.enter("train_flops", total, "FLOPs", fmt.flops(total), "estimated", f"per {per} × {per}s")
     batch = training.global_batch * training.sequence
     law = "power law in compute (Bi et al., 2024)"
-    tokens("global_batch_tokens", batch, "estimated", law)
+    units(f"global_batch_{per}s", batch, "estimated", law)
     rate = training.learning_rate
     book.enter("learning_rate", rate, "", fmt.scientific(rate), "estimated", law)
-    book.enter("train_steps", training.steps, "steps", fmt.integer(training.steps), "estimated",
-               "planned tokens over the global batch")  # fmt: skip
+    method = f"planned {per}s over the global batch"
+    text = fmt.integer(training.steps)
+    book.enter("train_steps", training.steps, "steps", text, "estimated", method)
     energy = training.energy_kwh
-    book.enter("train_energy_kwh", energy, "kWh", f"{fmt.count(energy)} kWh", "estimated",
-               f"board power of {training.device.power:g} W, cooling excluded")  # fmt: skip
+    power = f"board power of {training.device.power:g} W, cooling excluded"
+    text = f"{fmt.count(energy)} kWh"
+    book.enter("train_energy_kwh", energy, "kWh", text, "estimated", power)
 
 
 def _fidelity(book: Ledger, plan: Blueprint, seed: int) -> None:
     total = len(plan.constraints)
     satisfied = sum(row.satisfied for row in plan.constraints)
     budget = plan.demands.params
-    fill = plan.design.model.count() / budget
-    name, distance = nearest_published(plan.design.dims)
-    novelty = distance / (plan.design.model.count() / 1e9)
-    asked = "as specified"
+    params = plan.design.model.count()
+    fill = params / budget
+    asked, report = "as specified", "feasibility report"
     book.enter("budget_params", budget, "parameters", fmt.count(budget), "computed", asked)
     book.enter("budget_fill", fill, "", fmt.percent(fill), "computed", "parameters over the budget")
     memory = plan.demands.memory
     book.enter("memory_budget_gb", memory, "bytes", fmt.memory(memory), "computed", asked)
-    book.enter("constraints_total", total, "", str(total), "computed", "feasibility report")
-    book.enter("constraints_satisfied", satisfied, "", str(satisfied), "computed",
-               "feasibility report")  # fmt: skip
+    book.enter("constraints_total", total, "", str(total), "computed", report)
+    book.enter("constraints_satisfied", satisfied, "", str(satisfied), "computed", report)
     for k in (1, 5):
         share = plan.fidelity(k)
         best_of = f"share of constraints that the best of the top {k} blueprints satisfies"
         book.enter(f"spec_fidelity_{k}", share, "", fmt.decimal(share), "computed", best_of)
-    book.enter("novelty_per_parameter", novelty, "1/B", fmt.significant(novelty), "computed",
-               f"log-dimension distance to {name} over parameters in billions")  # fmt: skip
+    nearest = nearest_published(plan.demands.topology, plan.design.dims)
+    if nearest:
+        novelty = nearest[1] / (params / 1e9)
+        method = f"log-dimension distance to {nearest[0]} over parameters in billions"
+        text = fmt.significant(novelty)
+        book.enter("novelty_per_parameter", novelty, "1/B", text, "computed", method)
     book.enter("seed", seed, "", str(seed), "computed", asked)
 
 

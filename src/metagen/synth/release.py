@@ -66,7 +66,9 @@ class Release:
         words: unescaped strings that prose and cards may name (see `synth.engine`).
         figures: the ledger, by key.
         blueprint: one plain document for each file of `blueprint/`.
-        code: the files of `code/<package>/`.
+        code: the files of `code/<package>/`; `tests` those of `tests/`. In both, `PACKAGE` stands
+            for the package's name.
+        requires: the distributions that the package depends on, as `pyproject.toml` names them.
         prose: assembled text by slot, with `{placeholders}` into `words` and `figures`.
         tables: document tables as plain rows, by name.
         references: the bibliography, by key.
@@ -84,6 +86,8 @@ class Release:
     figures: Mapping[str, Figure]
     blueprint: Mapping[str, Any]
     code: tuple[SourceFile, ...]
+    tests: tuple[SourceFile, ...] = ()
+    requires: tuple[str, ...] = ()
     prose: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, Any] = field(default_factory=dict)
     references: tuple[Reference, ...] = ()

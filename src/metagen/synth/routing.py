@@ -1,75 +1,101 @@
 """Routing: which topology a specification means, and what it loses on the way.
 
-Precedence is objective, then task, then outputs; family decides the backbone. This version has
-one topology, the decoder-only language model: everything else is approximated by it, on bytes,
-and every approximation is a note.
+Precedence is objective, then task, then outputs; family decides the backbone. The table is data:
+`routing.yaml`. What a topology does not cover is approximated by it, and every approximation is a
+note.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from ..specs.vocabulary import stand_in
 from .release import Note
+from .topologies import TOPOLOGIES, Topology
 
-TOPOLOGY = "decoder_lm"
-TOPOLOGY_NAME = "decoder-only transformer"
-
-#: Modalities, objectives, tasks and families that the topology covers as they stand.
-COVERED = {
-    "modality": {"text"},
-    "objective": {"autoregressive"},
-    "task": {"generation", "translation", "summarization"},
-    "family": {"transformer"},
-}
+_TABLE = Path(__file__).with_name("routing.yaml")
 
 
-def route(spec: Any) -> tuple[Note, ...]:
-    """The notes of routing a resolved spec: approximations and precedence losses, in order."""
-    notes = [*_modalities(spec)]
-    objectives = [o for o in spec.training.objective if o not in COVERED["objective"]]
-    for objective in objectives:
-        notes.append(
-            Note(
+def rows() -> list[dict[str, Any]]:
+    """The rows of the routing table, in order of precedence."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(_TABLE.read_text(encoding="utf-8"), loader)
+
+
+def route(spec: Any) -> tuple[Topology, tuple[Note, ...]]:
+    """The topology of a resolved spec, and approximations and precedence losses, in order."""
+    topology = TOPOLOGIES[row_of(spec)["topology"]]
+    return topology, (*_modalities(spec, topology), *_losses(spec, topology))
+
+
+def row_of(spec: Any) -> dict[str, Any]:
+    """The row of the table that a resolved spec is routed by."""
+    return next(row for row in rows() if _matches(row, spec))
+
+
+def _matches(row: Mapping[str, Any], spec: Any) -> bool:
+    facts = {
+        "objective": spec.training.objective[0],
+        "task": spec.task.type,
+        "family": spec.architecture.family,
+    }
+    if any(key in row and fact not in row[key] for key, fact in facts.items()):
+        return False
+    if "part" in row and _named_parts(spec).isdisjoint(row["part"]):
+        return False
+    return all(_fits(row, side, getattr(spec.modality, side)) for side in ("inputs", "outputs"))
+
+
+def _fits(row: Mapping[str, Any], side: str, stated: Iterable[str]) -> bool:
+    """Whether the modalities of one side are those that a row asks for."""
+    words = set(map(stand_in, stated))
+    return (
+        words == set(row.get(side, words))
+        and words <= set(row.get(f"{side}_among", words))
+        and len(words) >= row.get(f"{side}_at_least", 1)
+    )
+
+
+def _named_parts(spec: Any) -> set[str]:
+    """The parts that an author names: types of components, and `block` of the dimensions."""
+    named = {component.type for component in spec.architecture.components}
+    return named | {str((spec.architecture.dims or {}).get("block"))}
+
+
+def _modalities(spec: Any, topology: Topology) -> Iterator[Note]:
+    for side, verb in (("inputs", "arrives"), ("outputs", "leaves")):
+        for modality in getattr(spec.modality, side):
+            if modality in topology.covers[side]:
+                continue
+            used = stand_in(modality)
+            how = f"it {verb} as a stream of bytes through the text backbone"
+            if used in topology.covers[side]:
+                how = f"{used} stands in for it"
+            yield Note(
+                "approximated_modality", f"modality.{side}", f"{modality} is approximated: {how}"
+            )
+
+
+def _losses(spec: Any, topology: Topology) -> Iterator[Note]:
+    for objective in spec.training.objective:
+        if objective not in topology.covers["objective"]:
+            yield Note(
                 "approximated_objective",
                 "training.objective",
-                f"{objective} is not trained by a {TOPOLOGY_NAME}; "
-                "the model is trained autoregressively",
+                f"{objective} is not trained by a {topology.phrase}; "
+                f"the model is trained by {topology.objective}",
             )
-        )
-    task = spec.task.type
-    if task not in COVERED["task"]:
-        notes.append(
-            Note(
-                "approximated_task",
-                "task.type",
-                f"{task.replace('_', ' ')} is served as generation: "
-                "the answer is written as text after the input",
-            )
-        )
+    if spec.task.type not in topology.covers["task"]:
+        task = spec.task.type.replace("_", " ")
+        yield Note("approximated_task", "task.type", f"{task} is served as {topology.served_as}")
     family = spec.architecture.family
-    if family not in COVERED["family"]:
-        notes.append(
-            Note(
-                "approximated_family",
-                "architecture.family",
-                f"family {family} is not available for text; a {TOPOLOGY_NAME} is used",
-            )
+    if family not in topology.covers["family"]:
+        yield Note(
+            "approximated_family",
+            "architecture.family",
+            f"family {family} is not available here; a {topology.phrase} is used",
         )
-    return tuple(notes)
-
-
-def _modalities(spec: Any) -> list[Note]:
-    notes = []
-    for side in ("inputs", "outputs"):
-        for modality in getattr(spec.modality, side):
-            if modality not in COVERED["modality"]:
-                notes.append(
-                    Note(
-                        "approximated_modality",
-                        f"modality.{side}",
-                        f"{modality} is approximated: "
-                        f"it {'arrives' if side == 'inputs' else 'leaves'} as a stream of bytes "
-                        "through the text backbone",
-                    )
-                )
-    return notes

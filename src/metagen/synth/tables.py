@@ -39,14 +39,7 @@ class Table:
         return replace(self, columns=("",) * len(self.columns))
 
 
-_SHAPE = (
-    ("Layers", "n_layers"),
-    ("Width", "d_model"),
-    ("Query heads", "n_heads"),
-    ("Key–value heads", "n_kv_heads"),
-    ("Head dimension", "head_dim"),
-    ("Feed-forward width", "d_ff"),
-    ("Vocabulary", "vocab_size"),
+_CONTEXT = (
     ("Context (tokens)", "context_window"),
     ("Sliding window (tokens)", "sliding_window"),
 )
@@ -54,8 +47,11 @@ _SIZE = (
     ("Parameters", "total_params"),
     ("of which trainable", "trainable_params"),
     ("of which embeddings", "embedding_params"),
+    ("of which used for a token", "active_params"),
     ("Forward FLOPs per token", "flops_per_token"),
     ("the same, causal attention", "flops_per_token_causal"),
+    ("Forward FLOPs per sample", "flops_per_sample"),
+    ("the same, causal attention", "flops_per_sample_causal"),
     ("Cache per token", "kv_bytes_per_token"),
 )
 _MEMORY = (
@@ -69,12 +65,17 @@ _SPEED = (
     ("Decoding", "decode_tokens_per_s"),
     ("Decoding, context full", "decode_tokens_per_s_full_context"),
     ("First token, 1k prompt", "first_token_s"),
+    ("Throughput", "samples_per_s"),
+    ("One sample", "latency_s"),
 )
 _TRAINING = (
     ("Tokens", "train_tokens"),
+    ("Samples", "train_samples"),
     ("Tokens per parameter", "tokens_per_param"),
     ("Compute-optimal tokens", "compute_optimal_tokens"),
+    ("Samples per parameter", "samples_per_param"),
     ("Global batch (tokens)", "global_batch_tokens"),
+    ("Global batch (samples)", "global_batch_samples"),
     ("Steps", "train_steps"),
     ("Peak learning rate", "learning_rate"),
     ("Compute", "train_flops"),
@@ -94,20 +95,23 @@ _COMPUTED = (
 def assemble(
     figures: Mapping[str, Figure],
     blueprint: Mapping[str, Any],
+    shown: Mapping[str, str],
     notes: Iterable[Note] = (),
     simulated: Mapping[str, Table] | None = None,
 ) -> dict[str, Any]:
-    """Every table of the documents by name; `simulated` are those that `benchmarks.draw` made.
+    """Every table of the documents by name.
 
-    Rows whose figure a release does not have are left out.
+    `shown` maps the topology's dimensions to their labels; `simulated` are those that
+    `benchmarks.draw` made. Rows whose figure a release does not have are left out.
     """
     ablations = blueprint.get("ablations", {}).get("rows", ())
     constraints = blueprint.get("feasibility", {}).get("constraints", ())
+    shape = (*((label, key) for key, label in shown.items()), *_CONTEXT)
     tables = {
-        "shape": _listed("Dimension", _SHAPE, figures),
-        "size": _listed("Quantity", _SIZE, figures),
-        "blueprint": _listed("Quantity", (*_SHAPE, *_SIZE), figures),
-        "memory": _listed("Part", _MEMORY, figures, methods=True),
+        "shape": _listed("Dimension", shape, figures),
+        "size": _listed("Quantity", _size(figures), figures),
+        "blueprint": _listed("Quantity", (*shape, *_size(figures)), figures),
+        "memory": _listed("Part", _memory(figures), figures, methods=True),
         "speed": _listed("Quantity", _SPEED, figures, methods=True),
         "training": _listed("Quantity", _TRAINING, figures),
         "computed_metrics": _listed("Metric", _COMPUTED, figures, methods=True),
@@ -134,6 +138,19 @@ def summary(figures: Mapping[str, Figure]) -> dict[str, dict[str, Any]]:
         for key, figure in figures.items()
         if not key.startswith(("score_", "interval_", "ablation_"))
     }
+
+
+def _size(figures: Mapping[str, Figure]) -> tuple[tuple[str, str], ...]:
+    """The rows of size; active parameters are told where they are not all of them."""
+    counts = {figures[k].value for k in ("total_params", "active_params") if k in figures}
+    return tuple(row for row in _SIZE if row[1] != "active_params" or len(counts) > 1)
+
+
+def _memory(figures: Mapping[str, Figure]) -> tuple[tuple[str, str], ...]:
+    """The parts of the peak; a decode state that does not grow with the context is no cache."""
+    grows = "kv_bytes_per_token" in figures
+    named = {"Key–value cache": "Key–value cache" if grows else "Decode state"}
+    return tuple((named.get(label, label), key) for label, key in _MEMORY)
 
 
 def _listed(

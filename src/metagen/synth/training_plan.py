@@ -10,26 +10,27 @@ from typing import Any
 from . import estimates
 from .devices import ACCELERATORS, Device
 from .parts.base import Part
+from .topologies.base import Topology
 
-#: Compute-optimal tokens per parameter (Hoffmann et al., 2022, Table 3).
-COMPUTE_OPTIMAL_RATIO = 20
-#: Beyond this over-training ratio a plan stops spending; Llama 3 8B was trained at 1,875.
-MOST_TOKENS_PER_PARAM = 2000
-SEQUENCE = 8192
 MEMORY_SHARE = 0.9
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A recipe in base units (tokens, seconds, bytes, FLOPs); batches count sequences."""
+    """A recipe in base units (seconds, bytes, FLOPs); batches count samples of `sequence` units.
+
+    `unit` is what the topology counts (token, image, ...); `reachable`, `planned` and
+    `compute_optimal` are numbers of it.
+    """
 
     device: Device
     devices: int
+    unit: str
     seconds: float
-    flops_per_token: float
-    reachable_tokens: float
-    train_tokens: float
-    compute_optimal_tokens: float
+    flops_per_unit: float
+    reachable: float
+    planned: float
+    compute_optimal: float | None
     train_seconds: float
     sequence: int
     global_batch: int
@@ -46,12 +47,14 @@ class TrainingPlan:
     devices_needed: int
 
     @property
-    def tokens_per_param_verdict(self) -> str:
-        """How the planned tokens compare with the compute-optimal number, as a phrase."""
-        ratio = self.train_tokens / self.compute_optimal_tokens
+    def reach(self) -> str:
+        """How the planned amount compares with the compute-optimal one, as a phrase."""
+        if self.compute_optimal is None:
+            return f"{self.steps:,} steps of {self.global_batch:,}"
+        ratio = self.planned / self.compute_optimal
         if ratio < 0.995:
-            return f"{ratio * 100:.2g} % of the compute-optimal token count"
-        return f"{ratio:.3g} times the compute-optimal token count"
+            return f"{ratio * 100:.2g} % of the compute-optimal {self.unit} count"
+        return f"{ratio:.3g} times the compute-optimal {self.unit} count"
 
     @property
     def energy_kwh(self) -> float:
@@ -60,41 +63,47 @@ class TrainingPlan:
 
 
 def training_plan(
-    model: Part, dims: Mapping[str, Any], hardware: Any, duration_seconds: float
+    topology: Topology,
+    model: Part,
+    dims: Mapping[str, Any],
+    hardware: Any,
+    duration_seconds: float,
 ) -> TrainingPlan:
     """The recipe for a model on `hardware` (a quantity: a count of a catalogued accelerator).
 
     Batch and learning rate follow the power laws of DeepSeek LLM (Bi et al., 2024, eq. 1) in the
-    total compute C: B = 0.2920 · C^0.3271 tokens and η = 0.3118 · C^-0.1250.
+    total compute C: B = 0.2920 · C^0.3271 tokens and η = 0.3118 · C^-0.1250. Where a sample is
+    not a sequence of tokens, the batch is `topology.batch` samples.
     """
     device = ACCELERATORS[hardware.unit]
     devices = int(hardware.value)
-    params = model.count()
-    sequence = min(SEQUENCE, dims["max_pos"])
-    forward = model.flops(1, sequence).causal / sequence
-    micro, checkpointing, sharded, memory = _layout(model, dims, device, devices, sequence)
-    per_token = forward * (4 if checkpointing else 3)
-    rate = devices * device.peak * estimates.TRAINING_MFU / per_token
+    params = topology.active_params(model, dims)
+    work = topology.work(model, dims)
+    forward = work.flops.causal / work.units
+    micro, checkpointing, sharded, memory = _layout(topology, model, dims, device, devices)
+    per_unit = forward * (4 if checkpointing else 3)
+    rate = devices * device.peak * estimates.TRAINING_MFU / per_unit
     reachable = rate * duration_seconds
-    tokens = min(reachable, MOST_TOKENS_PER_PARAM * params)
-    compute = max(tokens * forward * 3, 1e15)
-    batch_tokens = 0.2920 * compute**0.3271
-    per_step = devices * micro
-    wanted = max(1, batch_tokens / sequence)
-    accumulation = max(1, round(wanted / per_step))
-    global_batch = per_step * accumulation
-    steps = max(1, round(tokens / (global_batch * sequence)))
-    state = estimates.training_state_bytes(params)
+    units = min(reachable, topology.most_units_per_param * params)
+    compute = max(units * forward * 3, 1e15)
+    wanted = topology.batch or max(1, 0.2920 * compute**0.3271 / work.units)
+    while micro > 1 and micro * devices > wanted:
+        micro //= 2
+    accumulation = max(1, round(wanted / (devices * micro)))
+    global_batch = devices * micro * accumulation
+    steps = max(1, round(units / (global_batch * work.units)))
+    ratio = topology.compute_optimal_ratio
     return TrainingPlan(
         device=device,
         devices=devices,
+        unit=topology.unit,
         seconds=duration_seconds,
-        flops_per_token=per_token,
-        reachable_tokens=reachable,
-        train_tokens=tokens,
-        compute_optimal_tokens=COMPUTE_OPTIMAL_RATIO * params,
-        train_seconds=tokens / rate,
-        sequence=sequence,
+        flops_per_unit=per_unit,
+        reachable=reachable,
+        planned=units,
+        compute_optimal=ratio * params if ratio else None,
+        train_seconds=units / rate,
+        sequence=work.units,
         global_batch=global_batch,
         micro_batch=micro,
         accumulation=accumulation,
@@ -104,42 +113,45 @@ def training_plan(
         parallelism="single device" if devices == 1 else "FSDP" if sharded else "DDP",
         checkpointing=checkpointing,
         device_memory=memory,
-        checkpoint_bytes=params * 12.0,
+        checkpoint_bytes=model.count() * 12.0,
         fits=memory <= device.memory * MEMORY_SHARE,
-        devices_needed=ceil(
-            state
-            / max(
-                device.memory * MEMORY_SHARE
-                - estimates.saved_activation_bytes(dims, sequence, checkpointing=True),
-                device.memory * 0.05,
-            )
-        ),
+        devices_needed=_devices_needed(topology, model, dims, device),
     )
 
 
+def _devices_needed(
+    topology: Topology, model: Part, dims: Mapping[str, Any], device: Device
+) -> int:
+    """The fewest devices over which the sharded training state fits."""
+    units = topology.work(model, dims).units
+    kept = topology.saved_activations(dims, units, checkpointing=True)
+    room = max(device.memory * MEMORY_SHARE - kept, device.memory * 0.05)
+    return ceil(estimates.training_state_bytes(model.count()) / room)
+
+
 def _layout(
-    model: Part, dims: Mapping[str, Any], device: Device, devices: int, sequence: int
+    topology: Topology, model: Part, dims: Mapping[str, Any], device: Device, devices: int
 ) -> tuple[int, bool, bool, float]:
     """`(micro_batch, checkpointing, sharded, bytes per device)`: the simplest layout that fits.
 
     Replication is preferred to sharding, and keeping activations to recomputing them; the
-    micro-batch is the largest power of two up to 16 sequences that fits.
+    micro-batch is the largest power of two that fits, at most 16 sequences or 128 samples.
     """
+    units = topology.work(model, dims).units
     room = device.memory * MEMORY_SHARE
     state = estimates.training_state_bytes(model.count())
+    most = 4 if units > 1 else 7
     for sharded in (False, True) if devices > 1 else (False,):
         resident = state / devices + _gathered(model, dims) if sharded else state
         for checkpointing in (False, True):
-            for micro in (16, 8, 4, 2, 1):
-                kept = estimates.saved_activation_bytes(
-                    dims, micro * sequence, checkpointing=checkpointing
-                )
+            for micro in (2**power for power in range(most, -1, -1)):
+                kept = topology.saved_activations(dims, micro * units, checkpointing=checkpointing)
                 if resident + kept <= room:
                     return micro, checkpointing, sharded, resident + kept
-    kept = estimates.saved_activation_bytes(dims, sequence, checkpointing=True)
+    kept = topology.saved_activations(dims, units, checkpointing=True)
     return 1, True, devices > 1, resident + kept
 
 
 def _gathered(model: Part, dims: Mapping[str, Any]) -> float:
     """Bytes of the unsharded copies that FSDP holds: two blocks' weights in bf16 and gradients."""
-    return 2 * model.count() / max(1, dims["n_layers"]) * (2 + 4)
+    return 2 * model.count() / max(1, dims.get("n_layers", 12)) * (2 + 4)

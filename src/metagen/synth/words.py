@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..specs.vocabulary import stand_in
 from .architecture import Blueprint
-from .routing import TOPOLOGY_NAME
-from .solver import BYTE_VOCABULARY
 from .training_plan import TrainingPlan
 
 _MODALITY = {"3d": "3D", "time_series": "time series", "bounding_boxes": "bounding box",
@@ -16,9 +15,17 @@ _MODALITY = {"3d": "3D", "time_series": "time series", "bounding_boxes": "boundi
 
 
 def words(
-    spec: Any, resolved: Mapping[str, Any], plan: Blueprint, training: TrainingPlan
+    spec: Any,
+    resolved: Mapping[str, Any],
+    plan: Blueprint,
+    training: TrainingPlan,
+    row: Mapping[str, Any],
 ) -> dict[str, str]:
-    """Every word by key; the author's own strings appear here as they were written."""
+    """Every word by key; the author's own strings appear here as they were written.
+
+    `row` is the line of the routing table that the spec was routed by.
+    """
+    topology = plan.demands.topology
     inputs = [_MODALITY.get(m, m) for m in spec.modality.inputs]
     outputs = [_MODALITY.get(m, m) for m in spec.modality.outputs]
     training_spec = resolved["training"]
@@ -30,12 +37,25 @@ def words(
         "description": spec.description,
         "inputs": listed(inputs),
         "outputs": listed(outputs),
-        "modality_phrase": f"{'-and-'.join(inputs)}-to-{'-and-'.join(outputs)}",
+        "modality_phrase": _hyphenated(inputs, outputs),
         "task": spec.task.type.replace("_", " "),
         "domain": spec.task.domain,
-        "objective": "autoregressive next-token prediction",
+        "objective": topology.objective,
+        "metric": row["metric"],
+        "trivial": row["trivial"],
+        "artifact": row["artifact"],
+        "infer_args": "",
+        "unit": topology.unit,
+        "units": f"{topology.unit}s",
+        "counted": topology.counted,
+        "pipeline_tag": pipeline_tag(
+            [stand_in(m) for m in spec.modality.inputs],
+            [stand_in(m) for m in spec.modality.outputs],
+            "masked" if spec.training.objective[0] == "masked" else spec.task.type,
+        ),
         "family": spec.architecture.family,
-        "topology": TOPOLOGY_NAME,
+        "topology_id": topology.id,
+        "topology": topology.phrase,
         "device": spec.constraints.device,
         "device_name": plan.demands.device.name,
         "latency": spec.constraints.latency,
@@ -49,15 +69,68 @@ def words(
         "alignment_methods": listed(training_spec["alignment"]["method"]),
         "alignment_policy": training_spec["alignment"]["policy"],
         "determinism": spec.reproducibility.determinism,
-        "tokenizer": tokenizer(plan.design.dims["vocab_size"]),
         "given_up": listed(plan.given_up) or "nothing",
         "parallelism": training.parallelism,
+        **topology.words(spec, plan.design.dims),
     }
 
 
-def tokenizer(vocab_size: int) -> str:
-    """What `data.py` reads text with: bytes where the vocabulary is no larger than that."""
-    return "byte-level" if vocab_size <= BYTE_VOCABULARY else "byte-level BPE"
+def _hyphenated(inputs: Any, outputs: Any) -> str:
+    """`text-and-image-to-segmentation-mask`, to stand before a noun."""
+    return f"{'-and-'.join(inputs)}-to-{'-and-'.join(outputs)}".replace(" ", "-")
+
+
+#: The hub's name of a task, by the task and by what goes in and comes out; `*` is anything.
+_PIPELINES = (
+    ("masked", "text", "*", "fill-mask"),
+    ("speech_recognition", "*", "*", "automatic-speech-recognition"),
+    ("text_to_speech", "*", "*", "text-to-speech"),
+    ("object_detection", "*", "*", "object-detection"),
+    ("semantic_segmentation", "*", "*", "image-segmentation"),
+    ("instance_segmentation", "*", "*", "image-segmentation"),
+    ("forecasting", "*", "*", "time-series-forecasting"),
+    ("translation", "*", "*", "translation"),
+    ("summarization", "*", "*", "summarization"),
+    ("ranking", "text", "*", "text-ranking"),
+    ("retrieval", "image", "*", "zero-shot-image-classification"),
+    ("embedding", "image", "*", "image-feature-extraction"),
+    ("retrieval", "*", "*", "sentence-similarity"),
+    ("embedding", "*", "*", "feature-extraction"),
+    ("classification", "image", "*", "image-classification"),
+    ("classification", "video", "*", "video-classification"),
+    ("classification", "audio", "*", "audio-classification"),
+    ("classification", "text", "*", "text-classification"),
+    ("classification", "tabular", "*", "tabular-classification"),
+    ("regression", "tabular", "*", "tabular-regression"),
+    ("captioning", "image", "*", "image-to-text"),
+    ("*", "graph", "*", "graph-ml"),
+    ("*", "state", "*", "reinforcement-learning"),
+    ("*", "*", "action", "reinforcement-learning"),
+    ("*", "*", "bounding_boxes", "object-detection"),
+    ("*", "*", "segmentation_mask", "image-segmentation"),
+    ("*", "*", "embedding", "feature-extraction"),
+    ("*", "text+image", "text", "image-text-to-text"),
+    ("*", "text", "image", "text-to-image"),
+    ("*", "text", "video", "text-to-video"),
+    ("*", "text", "audio", "text-to-audio"),
+    ("*", "text", "3d", "text-to-3d"),
+    ("*", "text", "text", "text-generation"),
+    ("*", "image", "image", "image-to-image"),
+    ("*", "image", "text", "image-to-text"),
+    ("*", "image", "video", "image-to-video"),
+    ("*", "audio", "text", "automatic-speech-recognition"),
+    ("*", "audio", "audio", "audio-to-audio"),
+    ("*", "image", "label", "image-classification"),
+)
+
+
+def pipeline_tag(inputs: Any, outputs: Any, task: str) -> str:
+    """What the hub of model cards files a model under; `other` where it has no name for it."""
+    for wanted, reads, writes, tag in _PIPELINES:
+        if wanted in ("*", task) and writes in ("*", *outputs):
+            if reads == "*" or set(reads.split("+")) <= set(inputs):
+                return tag
+    return "other"
 
 
 def listed(items: Any) -> str:
@@ -72,9 +145,13 @@ def title(name: str) -> str:
     """A display name: `text_llm_8b` becomes `Text LLM 8B`; a name with spaces stays as it is."""
     if " " in name or name != name.lower():
         return name
-    short = {"llm", "lm", "gpt", "rt", "ai", "ml", "rl", "vit", "tts", "asr", "3d", "moe"}
+    short = {"llm", "lm", "gpt", "rt", "ai", "ml", "rl", "tts", "asr", "3d", "clip"}
+    mixed = {"vit": "ViT", "moe": "MoE", "bert": "BERT", "resnet": "ResNet", "siglip": "SigLIP"}
     parts = [p for p in re.split(r"[_\-]+", name) if p]
-    cased = (p.upper() if p in short or p[0].isdigit() else p[0].upper() + p[1:] for p in parts)
+    cased = (
+        mixed.get(p) or (p.upper() if p in short or p[0].isdigit() else p[0].upper() + p[1:])
+        for p in parts
+    )
     return " ".join(cased) or name
 
 

@@ -84,9 +84,15 @@ class Part:
             self.children[name] = value
         object.__setattr__(self, name, value)
 
-    def parameter(self, name: str, *shape: int, quantizable: bool = False) -> None:
-        """Declare a parameter of this module."""
-        self.tensors[name] = Tensor(shape, quantizable=quantizable)
+    def parameter(
+        self, name: str, *shape: int, quantizable: bool = False, trainable: bool = True
+    ) -> None:
+        """Declare a parameter of this module; a frozen one is not trainable."""
+        self.tensors[name] = Tensor(shape, trainable=trainable, quantizable=quantizable)
+
+    def buffer(self, name: str, *shape: int) -> None:
+        """Declare a persistent buffer of this module."""
+        self.tensors[name] = Tensor(shape, kind="buffer", trainable=False)
 
     def tie(self, alias: str, owner: str) -> None:
         """Make the tensor at path `alias` share the storage of the one at path `owner`."""
@@ -120,6 +126,10 @@ class Part:
         tied = (self.at(alias) for alias in self.ties)
         return sum(t.numel for t in tied if t.quantizable or not quantizable_only)
 
+    def idle(self, *, quantizable_only: bool = False) -> int:
+        """Number of parameters that one position does not pass through: unchosen experts."""
+        return sum(c.idle(quantizable_only=quantizable_only) for c in self.children.values())
+
     def at(self, path: str) -> Tensor:
         """The tensor at a dotted path."""
         head, _, rest = path.partition(".")
@@ -151,8 +161,15 @@ class Repeat(Part):
     def count(self, *, quantizable_only: bool = False) -> int:
         return self.n * self.block.count(quantizable_only=quantizable_only)
 
+    def idle(self, *, quantizable_only: bool = False) -> int:
+        return self.n * self.block.idle(quantizable_only=quantizable_only)
+
     def at(self, path: str) -> Tensor:
         return self.block.at(path.partition(".")[2])
+
+    def parts(self) -> Iterator[tuple[str, int, Part]]:
+        """The children of the blocks: name, copies, module; a name recurs where blocks differ."""
+        yield from ((name, self.n, module) for name, module in self.block.children.items())
 
     def flops(self, batch: int, length: int) -> Flops:
         return self.block.flops(batch, length) * self.n

@@ -8,11 +8,20 @@ from typing import Any
 from .attention import Attention
 from .base import Embedding, Linear, Part, Repeat
 from .mlp import MLP
+from .moe import MixtureOfExperts
 from .norms import Norm
 
 
 def _norm(dims: Mapping[str, Any]) -> Norm:
     return Norm(dims["d_model"], dims["norm"], dims["norm_bias"])
+
+
+def _mlp(dims: Mapping[str, Any]) -> MLP | MixtureOfExperts:
+    sizes, n_experts = (dims["d_model"], dims["d_ff"]), dims["n_experts"]
+    options = {"gated": dims["mlp"] == "gated", "bias": dims["mlp_bias"]}
+    if n_experts:
+        return MixtureOfExperts(*sizes, n_experts, dims["top_k"], **options)
+    return MLP(*sizes, **options)
 
 
 class Block(Part):
@@ -37,9 +46,7 @@ class Block(Part):
             self.attn_post_norm = _norm(dims)
         if dims["norms_per_layer"] > 1:
             self.mlp_norm = _norm(dims)
-        self.mlp = MLP(
-            dims["d_model"], dims["d_ff"], gated=dims["mlp"] == "gated", bias=dims["mlp_bias"]
-        )
+        self.mlp = _mlp(dims)
         if dims["norms_per_layer"] == 4:
             self.mlp_post_norm = _norm(dims)
 

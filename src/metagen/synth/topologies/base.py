@@ -1,0 +1,267 @@
+"""What a topology is: a model built of parts, with shapes, costs, and the code it is made of.
+
+A new architecture is a subclass: its table of dimensions, its twin, what the solver should find
+customary, and the names of its parts and programs. Everything else has a default that suits a
+stack of equal blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from ...specs.errors import Problem
+from ...utils import formatting as fmt
+from .. import estimates
+from ..devices import Device
+from ..dims import Dim
+from ..parts.base import Flops, Part
+from ..solver import Frame, Shape, stack_shapes
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of the graph.
+
+    `modules` are the prefixes of the modules whose parameters count here; `repeated` nodes stand
+    in every block; `into` is the node that takes its output, where that is not the next one.
+    """
+
+    id: str
+    kind: str
+    modules: tuple[str, ...] = ()
+    repeated: bool = False
+    into: str = ""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast inference is at batch 1: units per second, and seconds to the first result."""
+
+    rate: float
+    first: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """FLOPs of one forward pass in evaluation mode over `units` units (tokens, images, clips)."""
+
+    flops: Flops
+    units: int
+    at: str
+
+
+#: Seconds that one sample may take where nothing is generated piece by piece.
+SAMPLE_SECONDS = {"real-time": 0.033, "near-real-time": 0.5, "offline": inf}
+
+
+class Topology:
+    """A stack of equal blocks between an input adapter and a head.
+
+    Attributes:
+        id: the word in `blueprint/architecture.yaml`.
+        phrase: what prose calls it.
+        objective: what prose says is optimised.
+        covers: the `inputs`, `outputs`, `objective`, `task` and `family` words that it honours.
+        served_as: how a task that it does not cover is served.
+        unit: what it reads or produces one by one; FLOPs and training are counted in it.
+        rate_unit: the unit of `constraints.throughput` that applies.
+        table, aliases: its dimensions and other names that are understood.
+        floor: the searched dimensions of the smallest model worth generating.
+        top, exports: the part at the top of `model.py` and what that module offers.
+        programs: folders below `template/_programs`, later ones overriding earlier.
+        settings: the fields of `Config` that the data of this kind need, `data` first.
+        shown: the dimensions that documents list, with their labels.
+        nodes: its graph, in order.
+        levers: what the solver may give up besides precision and size.
+        prompt_chunk: tokens of a prompt that are read at once.
+        batch: samples of a training step; None where a power law in compute decides.
+        compute_optimal_ratio: compute-optimal units per parameter, where there is such a law.
+        most_units_per_param: where a training plan stops spending.
+    """
+
+    id = ""
+    phrase = ""
+    objective = ""
+    covers: Mapping[str, frozenset[str]] = {}
+    served_as = ""
+    unit = "sample"
+    rate_unit = "samples/s"
+    table: Mapping[str, Dim] = {}
+    aliases: Mapping[str, str] = {}
+    floor: Mapping[str, int] = {}
+    top = ""
+    exports: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ("common",)
+    settings: Mapping[str, Dim] = {}
+    shown: Mapping[str, str] = {}
+    nodes: tuple[Node, ...] = ()
+    levers: frozenset[str] = frozenset()
+    prompt_chunk: int = estimates.PREFILL_CHUNK
+    batch: int | None = 1024
+    compute_optimal_ratio: float | None = None
+    most_units_per_param: float = 20.0
+
+    # -- dimensions ---------------------------------------------------------------------------
+
+    def given(self, spec: Any) -> dict[str, Any]:
+        """Dimensions that the spec decides without pinning them: classes, sizes, context."""
+        return {}
+
+    def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
+        """Pairs of pinned dimensions that no model can have at once."""
+        return []
+
+    def base(self, budget: float, frame: Frame) -> dict[str, Any]:
+        """Every dimension but the searched ones: defaults, then what is given, then pins."""
+        dims = {name: dim.default for name, dim in self.table.items()}
+        return dims | dict(frame.given) | dict(frame.pins)
+
+    def build(self, dims: Mapping[str, Any]) -> Part:
+        """The model as a tree of parts."""
+        raise NotImplementedError(self.id)
+
+    def block(self, dims: Mapping[str, Any]) -> Part:
+        """One of the `n_layers` equal blocks."""
+        raise NotImplementedError(self.id)
+
+    def minimum(self) -> int:
+        """Parameters of the smallest model worth generating."""
+        return self.build({**self.base(0, Frame()), **self.floor}).count()
+
+    def least(self, given: Mapping[str, Any]) -> int:
+        """Parameters of the smallest model that serves what is given: classes, sizes, context."""
+        return self.minimum()
+
+    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
+        """Candidates for a budget, best first; see `solver.stack_shapes`."""
+        return stack_shapes(self, budget, frame)
+
+    def aspect(self, budget: float) -> float:
+        """The customary width over depth at a budget."""
+        raise NotImplementedError(self.id)
+
+    def bulk(self, dims: Mapping[str, Any]) -> float:
+        """The customary parameters of a block, in squares of d_model."""
+        return 13.0
+
+    def ff_ratio(self, dims: Mapping[str, Any]) -> float:
+        """The customary d_ff / d_model."""
+        return 4.0
+
+    @property
+    def counted(self) -> str:
+        """`token` or `sample`: what figures of compute and training are per."""
+        return "token" if self.unit == "token" else "sample"
+
+    def active_params(self, model: Part, dims: Mapping[str, Any]) -> int:
+        """Parameters that one unit passes through, embeddings included."""
+        return model.count() - model.idle()
+
+    # -- costs --------------------------------------------------------------------------------
+
+    def length(self, dims: Mapping[str, Any]) -> int:
+        """Positions of the sequence that FLOPs are stated for; 1 where there is no sequence."""
+        return 1
+
+    def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
+        """FLOPs of one sample."""
+        return Work(model.flops(1, self.length(dims)), 1, f"one {self.unit}")
+
+    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
+        """Bytes of the largest set of live activations of inference at batch 1."""
+        raise NotImplementedError(self.id)
+
+    def saved_activations(
+        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
+    ) -> float:
+        """Bytes that backward keeps of a micro-batch of `units` units."""
+        raise NotImplementedError(self.id)
+
+    def memory(
+        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
+    ) -> estimates.Memory:
+        """Peak inference memory at batch 1."""
+        return estimates.Memory(
+            estimates.weight_bytes(model, precision),
+            estimates.state_bytes(model, context),
+            self.activations(model, dims, context),
+            0 if device.id == "cpu" else estimates.WORKSPACE,
+        )
+
+    def pace(
+        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
+    ) -> Pace:
+        """Speed of inference at batch 1: the slower of arithmetic and one pass over the weights."""
+        seconds = estimates.pass_seconds(
+            self.work(model, dims).flops.causal, estimates.weight_bytes(model, precision), device
+        )
+        return Pace(1 / seconds, seconds, f"roofline on {device.name}, one {self.unit}")
+
+    def context_served(self, dims: Mapping[str, Any]) -> tuple[str, str]:
+        """How the context is served, and what of it was given up for that, as phrases."""
+        window = dims.get("sliding_window")
+        if window:
+            return f"a window of {fmt.tokens(window)} tokens slides over the context", ""
+        return "full attention over the context", ""
+
+    def too_slow(self, pace: Pace, latency: str) -> bool:
+        """Whether a pace misses a latency class."""
+        return pace.first > SAMPLE_SECONDS[latency]
+
+    def latency_asked(self, latency: str) -> str:
+        """What a latency class demands, in words."""
+        limit = SAMPLE_SECONDS[latency]
+        return "no bound" if limit == inf else f"{fmt.seconds(limit)} for one {self.unit}"
+
+    def latency_achieved(self, pace: Pace) -> str:
+        """A pace in the words of the latency row."""
+        return f"{fmt.seconds(pace.first)} for one {self.unit}"
+
+    # -- code and documents -------------------------------------------------------------------
+
+    def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
+        """The structural switches that source is specialised on."""
+        own = {name: dims[name] for name, dim in self.table.items() if dim.switch}
+        return own | {"counted": self.counted, "moe": False, "scans": False, "hybrid": False}
+
+    def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
+        """The dimensions that are fields of `Config`: their names there, by dimension."""
+        return {name: name for name, dim in self.table.items() if not dim.switch}
+
+    def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
+        """The tiny preset: dimensions, never above the full ones, and settings that differ."""
+        raise NotImplementedError(self.id)
+
+    def folders(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
+        """The folders of `programs`, where switches decide them."""
+        return self.programs
+
+    def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
+        """Programs that this model does not need."""
+        return ()
+
+    def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
+        """Words of its own for prose and cards."""
+        return {}
+
+    def kind_of(self, node: Node, dims: Mapping[str, Any]) -> str:
+        """What a node of the graph is, where dimensions decide it."""
+        return node.kind
+
+    def copies_of(self, node: Node, dims: Mapping[str, Any]) -> int:
+        """How many blocks a node stands in."""
+        return dims.get("n_layers", 1) if node.repeated else 1
+
+    def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """What flows out of each node, by node id; batch first."""
+        raise NotImplementedError(self.id)
+
+    def alternatives(self, dims: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Structural changes to ablate: component, what is removed, changed dimensions."""
+        if dims.get("n_layers", 1) > 1:
+            half = dims["n_layers"] // 2
+            yield "Depth", f"half of the layers: {half} remain", {"n_layers": half}

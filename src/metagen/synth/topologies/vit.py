@@ -1,0 +1,216 @@
+"""The vision transformer that classifies images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import log2, log10
+from typing import Any
+
+from ...specs.errors import Problem
+from .. import estimates
+from ..dims import Dim, choice, flag, number, real, text
+from ..parts.base import Part
+from ..parts.vision import VisionTransformer, VitBlock, positions, vit_block
+from ..solver import Frame, Shape, interpolate, required_fill, stack_shapes
+from .base import Node, Topology
+
+TABLE: Mapping[str, Dim] = {
+    "image_size": number(224, "side of an image, in pixels", low=8, high=2**14),
+    "channels": number(3, "channels of an image", high=1024),
+    "patch_size": number(None, "side of a patch, in pixels", high=1024),
+    "num_classes": number(1000, "labels to choose from", high=10**7),
+    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
+    "n_layers": number(None, "number of blocks", high=2048),
+    "n_heads": number(None, "attention heads", high=4096),
+    "head_dim": number(None, "width of one attention head", low=2, high=4096),
+    "d_ff": number(None, "hidden width of the MLP", high=2**20),
+    "pool": choice("class_token", "what the head reads", "class_token", "mean"),
+    "activation": choice("gelu", "feed-forward nonlinearity", "gelu", "gelu_tanh", "quick_gelu"),
+    "norm_eps": real(1e-6, "epsilon of the normalisation layers", low=1e-12, high=1.0),
+    "attn_qkv_bias": flag(True, "biases on the query, key and value projections"),
+}  # fmt: skip
+
+#: The fields of `Config` that pictures with one label need.
+PICTURE_SETTINGS: Mapping[str, Dim] = {
+    "data": text("folder with a folder per class, CSV of path,label, or dataset; empty: built in"),
+}
+
+#: (log10 of the budget, d_model / n_layers): DeiT-Ti, DeiT-S, ViT-B, ViT-L, ViT-g, ViT-G, ViT-22B.
+ASPECT = ((5, 8), (6.7, 16), (7.3, 32), (7.9, 64), (8.5, 43), (9, 35), (9.3, 35), (10.3, 128))
+
+
+#: Widths that are tried where the customary ones leave no room for blocks.
+NARROW = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+
+
+class VitTopology(Topology):
+    """Patch embedding, blocks of bidirectional attention and MLP, classification head."""
+
+    id = "vit"
+    phrase = "vision transformer"
+    objective = "classification"
+    covers = {
+        "inputs": frozenset({"image"}),
+        "outputs": frozenset({"label"}),
+        "objective": frozenset({"classification"}),
+        "task": frozenset({"classification"}),
+        "family": frozenset({"transformer"}),
+    }
+    served_as = "classification: the answer is a label"
+    unit = "image"
+    rate_unit = "img/s"
+    table = TABLE
+    aliases = {"hidden_size": "d_model", "in_channels": "channels"}
+    floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
+    top = "vit"
+    exports = ("VisionTransformer", "build_model")
+    programs = ("common", "images")
+    settings = PICTURE_SETTINGS
+    shown = {
+        "n_layers": "Layers",
+        "d_model": "Width",
+        "n_heads": "Attention heads",
+        "head_dim": "Head dimension",
+        "d_ff": "Feed-forward width",
+        "patch_size": "Patch size",
+        "image_size": "Image size",
+    }
+    nodes = (
+        Node("pixels", "input"),
+        Node("embed", "patch embedding", ("patch_embed",)),
+        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
+        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
+        Node("norm", "normalisation", ("norm",)),
+        Node("head", "classification head", ("head",)),
+        Node("loss", "cross-entropy over the classes"),
+    )
+    batch = 1024  # Touvron et al., 2021, Table 9
+    most_units_per_param = 20.0
+
+    def given(self, spec: Any) -> dict[str, Any]:
+        return picture_dims(spec)
+
+    def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
+        size, patch = pins.get("image_size"), pins.get("patch_size")
+        if size and patch and size < patch:
+            message = f"{patch} is above image_size ({size})"
+            return [Problem("architecture.dims.patch_size", message)]
+        return []
+
+    def base(self, budget: float, frame: Frame) -> dict[str, Any]:
+        dims = super().base(budget, frame)
+        if dims["patch_size"] is None:
+            dims["patch_size"] = patch_size(dims["image_size"], budget)
+        return dims
+
+    def least(self, given: Mapping[str, Any]) -> int:
+        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
+
+    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
+        """As for every stack; narrower where classes and positions take most of the budget."""
+        found = super().shapes(budget, frame)
+        if frame.pins or found and found[0].params >= required_fill(budget) * budget:
+            return found
+        narrow = [*found] + [
+            shape
+            for width in NARROW
+            for shape in stack_shapes(self, budget, replace(frame, pins={"d_model": width}))
+        ]
+        smallest = min(narrow, key=lambda shape: shape.params)
+        fitting = [shape for shape in narrow if shape.params <= budget]
+        return sorted(fitting, key=lambda shape: -shape.params)[:5] or [smallest]
+
+    def build(self, dims: Mapping[str, Any]) -> VisionTransformer:
+        return VisionTransformer(dims)
+
+    def block(self, dims: Mapping[str, Any]) -> VitBlock:
+        return vit_block(dims)
+
+    def aspect(self, budget: float) -> float:
+        return interpolate(ASPECT, log10(max(budget, 1e5)))
+
+    def length(self, dims: Mapping[str, Any]) -> int:
+        return positions(dims)
+
+    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
+        """The stream and its normalised copy beside the widest sublayer, and the pixels."""
+        attention = 4 * dims["n_heads"] * dims["head_dim"]
+        each = 2 * dims["d_model"] + max(attention, 2 * dims["d_ff"])
+        pixels = dims["channels"] * dims["image_size"] ** 2
+        return (positions(dims) * each + pixels) * estimates.ACTIVATION_BYTES
+
+    def saved_activations(
+        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
+    ) -> float:
+        """Per layer and position: both norms, attention's inputs and output, MLP's vectors."""
+        attention = 4 * dims["n_heads"] * dims["head_dim"]
+        layer = 4 * dims["d_model"] + attention + 2 * dims["d_ff"]
+        n_layers = dims["n_layers"]
+        kept = n_layers * dims["d_model"] + layer if checkpointing else n_layers * layer
+        pixels = dims["channels"] * dims["image_size"] ** 2
+        return units * (positions(dims) * kept + pixels) * estimates.ACTIVATION_BYTES
+
+    def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
+        return super().switches(dims) | {"patched": True}
+
+    def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
+        size, patch = tiny_picture(dims["image_size"], dims["patch_size"], largest=8)
+        return {
+            "image_size": size,
+            "patch_size": patch,
+            "num_classes": min(10, dims["num_classes"]),
+            "d_model": min(64, dims["d_model"]),
+            "n_layers": min(4, dims["n_layers"]),
+            "n_heads": min(4, dims["n_heads"]),
+            "head_dim": min(16, dims["head_dim"]),
+            "d_ff": min(256, dims["d_ff"]),
+            "steps": 600,
+            "global_batch": 32,
+            "micro_batch": 32,
+            "learning_rate": 0.003,
+            "warmup_steps": 50,
+            "eval_interval": 200,
+            "checkpoint_interval": 200,
+        }
+
+    def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
+        size = dims["image_size"]
+        shapes = {node.id: ["batch", positions(dims), dims["d_model"]] for node in self.nodes}
+        return shapes | {
+            "pixels": ["batch", dims["channels"], size, size],
+            "head": ["batch", dims["num_classes"]],
+            "loss": [],
+        }
+
+    def alternatives(self, dims: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        yield from super().alternatives(dims)
+        if dims["pool"] == "class_token":
+            yield "Class token", "the token: the head reads the mean", {"pool": "mean"}
+        coarse = 2 * dims["patch_size"]
+        if dims["image_size"] % coarse == 0:
+            removed = f"every second row and column of patches: their side is {coarse}"
+            yield "Fine patches", removed, {"patch_size": coarse}
+
+
+def picture_dims(spec: Any) -> dict[str, Any]:
+    """What a spec says about its pictures and their labels."""
+    asked = {name: getattr(spec.task, name) for name in ("image_size", "channels", "num_classes")}
+    return {name: value for name, value in asked.items() if value}
+
+
+def patch_size(image_size: int, budget: float) -> int:
+    """Side of a patch: 16 pixels, 14 from 500M on (ViT-H/14), at least 16 patches.
+
+    A side that divides the image's is taken where there is one near.
+    """
+    wanted = max(1, min(14 if budget >= 5e8 else 16, image_size // 4))
+    near = [p for p in range(-(-wanted // 2), image_size // 4 + 1) if image_size % p == 0]
+    best = min(near, key=lambda p: abs(log2(p / wanted)), default=wanted)
+    return best if best <= 2 * wanted else wanted
+
+
+def tiny_picture(image_size: int, patch: int, largest: int = 4) -> tuple[int, int]:
+    """Sides of a picture and of its patches in the tiny preset, never above the full ones."""
+    patch = min(largest, patch)
+    return max(patch, min(32, image_size) // patch * patch), patch

@@ -1,0 +1,66 @@
+"""Training learns, resumes exactly, and stops before it does damage."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from PACKAGE import build_model
+from PACKAGE.checkpoint import latest_checkpoint, load_model
+from PACKAGE.data import Corpus
+from PACKAGE.eval import score
+from PACKAGE.optim import build_optimizer, learning_rate
+from PACKAGE.parallel import join_workers
+from PACKAGE.train import train
+
+
+def test_resuming_is_exact(config):
+    config = replace(config, steps=6, warmup_steps=2, checkpoint_interval=2)
+    train(config)
+    whole = load_file(latest_checkpoint(config.run_dir) / "model.safetensors")
+    broken = replace(config, run_dir="runs/broken")
+    train(broken, stop_after=3)
+    torch.rand(7)  # other users of the global generator do not matter
+    train(broken, resume=True)
+    resumed = load_file(latest_checkpoint("runs/broken") / "model.safetensors")
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(config, monkeypatch):
+    def broken(model, batch):
+        return next(model.parameters()).sum() * torch.nan
+
+    monkeypatch.setattr(type(build_model(config)), "loss", broken)
+    with pytest.raises(FloatingPointError, match="step 0"):
+        train(config)
+    with pytest.raises(ValueError, match="no checkpoint"):
+        latest_checkpoint(config.run_dir)
+
+
+def test_checkpoints_restore_the_model(config):
+    config = replace(config, steps=2, warmup_steps=1)
+    train(config)
+    _, model, steps = load_model(config.run_dir, torch.device("cpu"))
+    assert steps == 2
+    workers = join_workers(replace(config, device="cpu"))
+    corpus = Corpus(config)
+    untrained = score(build_model(config), corpus, workers, 8)
+    assert score(model, corpus, workers, 8).loss != untrained.loss
+
+
+def test_the_schedule_warms_up_and_cools_down(config):
+    rates = [learning_rate(step, config) for step in range(config.steps + 1)]
+    assert rates[config.warmup_steps - 1] == max(rates) == config.learning_rate
+    assert rates[-1] == pytest.approx(config.min_learning_rate)
+    assert 0 < rates[0] < rates[1]
+
+
+def test_only_matrices_decay(config):
+    decayed, kept = build_optimizer(build_model(config), config).param_groups
+    assert min(p.dim() for p in decayed["params"]) >= 2 and decayed["weight_decay"] > 0
+    if config.scans:
+        assert min(p.dim() for p in kept["params"]) == 1 and kept["weight_decay"] == 0
+    else:
+        assert {p.dim() for p in kept["params"]} <= {1} and kept["weight_decay"] == 0

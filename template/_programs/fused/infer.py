@@ -1,0 +1,104 @@
+"""Predict the outputs of samples by a trained model.
+
+    python -m PACKAGE.infer --input questions.csv
+
+Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and writes
+`results/predictions.csv` with a row for each sample, `results/outputs.npz` with what every head
+gave, and `results/predictions.png` with the pictures, where there are any. `--input` is a CSV or
+JSONL file with a column for each input; without it held-out samples are taken. Before any training
+it uses the untrained tiny model.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import data
+from .checkpoint import load_model, newest_run
+from .config import Config
+from .model import build_model
+from .parallel import pick_device
+from .results import RESULTS
+
+
+@torch.inference_mode()
+def predict(args: argparse.Namespace) -> tuple[list[dict[str, str]], str]:
+    """A row about each sample, and a line on where the answers come from; writes the artifacts."""
+    device = pick_device(args.device)
+    run_dir = args.run_dir or newest_run()
+    if run_dir is None:
+        config = Config.tiny(run_dir="runs/untrained")
+        model = build_model(config).to(device).eval()
+        origin = "untrained tiny model (no run below runs/ yet; train first)"
+    else:
+        config, model, steps = load_model(run_dir, device)
+        origin = f"{run_dir} after {steps:,} steps"
+    data.prepare(config)
+    corpus = data.Corpus(config)
+    samples = corpus.val
+    if args.input is not None:
+        samples = list(data.read_table(args.input, data.inputs_of(config)))
+    samples = samples[: args.limit]
+    if not samples:
+        raise ValueError(f'--input "{args.input}": no samples there')
+    batch = corpus.inputs(samples)
+    outputs = model({name: tensor.to(device) for name, tensor in batch.items()})
+    outputs = {name: tensor.float().cpu() for name, tensor in outputs.items()}
+    rows = [{"sample": str(i), **shown(sample)} for i, sample in enumerate(samples)]
+    captions = [[] for _ in rows]
+    RESULTS.mkdir(exist_ok=True)
+    np.savez(RESULTS / "outputs.npz", **{name: x.numpy() for name, x in outputs.items()})
+    if config.gives_label:
+        shares, picks = outputs["label"][:, : len(corpus.classes)].softmax(dim=-1).max(dim=-1)
+        for row, caption, share, pick in zip(rows, captions, shares, picks, strict=True):
+            row |= {"predicted label": corpus.classes[pick], "probability": f"{share:.4f}"}
+            caption.append(corpus.classes[pick])
+    if config.gives_value:
+        values = outputs["value"] * corpus.deviation + corpus.mean
+        for row, caption, value in zip(rows, captions, values, strict=True):
+            row["predicted value"] = f"{value:.4g}"
+            caption.append(f"{value:.2g}")
+    if config.gives_embedding:
+        vectors = outputs["embedding"]
+        nearest = (vectors @ vectors.T).fill_diagonal_(-2.0).argmax(dim=1)
+        for row, other in zip(rows, nearest.tolist(), strict=True):
+            row["nearest sample"] = str(other)
+    if config.reads_image:
+        words = [", ".join(caption) or f"sample {i}" for i, caption in enumerate(captions)]
+        data.reader("image").sheet(batch["images"], words).save(RESULTS / "predictions.png")
+    return rows, origin
+
+
+def shown(sample: dict) -> dict[str, str]:
+    """What a row of the table says about a sample: its inputs, and what is known of its outputs."""
+    return {name: str(value) for name, value in sample.items() if name != "number"}
+
+
+def main() -> None:
+    """Read the flags, predict, print and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser.add_argument("--input", type=Path, help="CSV or JSONL (default: held-out samples)")
+    parser.add_argument("--limit", type=int, default=24, help="at most so many samples")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    try:
+        rows, origin = predict(parser.parse_args())
+    except ValueError as error:
+        parser.exit(2, f"error: {error}\n")
+    path = RESULTS / "predictions.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, fieldnames=list(rows[0]), extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+    for row in rows[:8]:
+        print("; ".join(f"{name}: {value}" for name, value in row.items()))
+    print(f"[{origin}]\nwrote {path} and what lies beside it")
+
+
+if __name__ == "__main__":
+    main()

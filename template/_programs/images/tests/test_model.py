@@ -1,0 +1,57 @@
+"""The model is a function of its seed and its images, and learns."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from PACKAGE import build_model, synthetic_batch
+from PACKAGE.eval import evaluate
+from PACKAGE.train import train
+
+
+@pytest.fixture
+def model(config):
+    return build_model(config).eval()
+
+
+@torch.inference_mode()
+def test_images_do_not_influence_each_other(config, model):
+    images = synthetic_batch(config, 4, 0)["images"]
+    scores = model(images)
+    assert scores.shape == (4, config.num_classes)
+    torch.testing.assert_close(model(images[:1]), scores[:1], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(scores[0], scores[1], atol=1e-6)
+
+
+def test_the_seed_decides_the_weights(config, model):
+    again = build_model(config)
+    pairs = zip(model.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_an_untrained_model_knows_nothing(config, model):
+    loss = model.loss(synthetic_batch(config, 16, 0)).item()
+    assert loss == pytest.approx(math.log(config.num_classes), abs=1.0)
+
+
+def test_one_batch_can_be_learned(config):
+    model, batch = build_model(config), synthetic_batch(config, 8, 0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    first = model.loss(batch).item()
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = model.loss(batch)
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < first / 2
+
+
+def test_training_beats_the_commonest_class(config):
+    config = replace(config, steps=120, global_batch=32, micro_batch=32, val_fraction=0.05)
+    train(config)
+    figures = evaluate(config.run_dir, "cpu").figures
+    assert figures["top1_accuracy"] > figures["trivial_top1_accuracy"] + 0.05
+    assert figures["loss"] < figures["trivial_loss"]
+    assert figures["steps"] == config.steps

@@ -1,0 +1,192 @@
+"""Sounds with their transcripts as tensors; batches are functions of the step.
+
+Without `--data` utterances are made as they are heard. `--data` takes a folder of WAV files with a
+CSV or JSONL file of `path` and `text` in it, such a file itself, or the name of a Hugging Face
+dataset with columns `audio` and `text`. Sounds are cut or padded with silence to the window that
+the model hears. The batch of a step follows from (seed, step), so training resumes exactly and
+does not depend on how many processes share a batch.
+"""
+
+import csv
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .config import Config
+from .synthetic import COUNT, transcript, utterance
+from .tokenizer import ByteTokenizer, Tokenizer
+from .wav import read_wav, resample
+
+TABLES = (".csv", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A sound that is read when it is needed, (samples,), and what it says."""
+
+    name: str
+    text: str
+    read: Callable[[], Tensor]
+
+
+class Corpus:
+    """Training and held-out clips."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.tokenizer = load_tokenizer(config)
+        self.train, self.val = [], []
+        for clip, held_out in split_clips(config):
+            (self.val if held_out else self.train).append(clip)
+        if not self.train or not self.val:
+            raise ValueError("--data leaves no clips to train on or to hold out; give it more")
+
+    def train_batch(self, step: int, rows: range) -> dict[str, Tensor]:
+        """Clips `rows` of the step's global batch, as `collate` returns them."""
+        rng = Random(f"{self.config.seed}/batch/{step}")
+        picked = [rng.choice(self.train) for _ in range(self.config.global_batch)]
+        return self.collate([picked[row] for row in rows])
+
+    def val_batches(self, batch_size: int, limit: int | None = None) -> Iterator[dict[str, Tensor]]:
+        """The held-out clips in order, at most `limit` of them."""
+        clips = self.val[:limit]
+        for first in range(0, len(clips), batch_size):
+            yield self.collate(clips[first : first + batch_size])
+
+    def collate(self, clips: list[Clip]) -> dict[str, Tensor]:
+        """Clips as {"source": (B, samples), "target": (B, T + 1)}; see `loss`."""
+        longest, end = self.config.train_length, self.tokenizer.end
+        targets = [[*self.tokenizer.encode(c.text)[: longest - 1], end] for c in clips]
+        target = torch.full((len(clips), max(map(len, targets)) + 1), -1)
+        target[:, 0] = end  # which also starts a target
+        for row, written in enumerate(targets):
+            target[row, 1 : len(written) + 1] = torch.tensor(written)
+        source = torch.stack([window(clip.read(), self.config) for clip in clips])
+        return {"source": source, "target": target}
+
+
+def heard_samples(config: Config) -> int:
+    """Samples of the window that the model hears: each encoder position stands for 20 ms."""
+    return config.audio_positions * config.sample_rate // 50
+
+
+def window(sound: Tensor, config: Config) -> Tensor:
+    """A sound cut or padded with silence to the window, (samples,)."""
+    samples = heard_samples(config)
+    return F.pad(sound[:samples], (0, max(0, samples - len(sound)))).float()
+
+
+def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Tensor]:
+    """Noise and random token ids of full length: for shapes and speed."""
+    generator = torch.Generator().manual_seed(seed)
+    source = 0.1 * torch.randn(batch_size, heard_samples(config), generator=generator)
+    shape = (batch_size, config.train_length + 1)
+    return {
+        "source": source,
+        "target": torch.randint(config.vocab_size, shape, generator=generator),
+    }
+
+
+def longest_source(config: Config) -> Tensor:
+    """A whole window of silence, (1, samples): for speed."""
+    return torch.zeros(1, heard_samples(config))
+
+
+def load_tokenizer(config: Config) -> Tokenizer:
+    """The tokenizer of a run: bytes, or what `prepare` learned."""
+    if config.bpe and config.vocab_size > ByteTokenizer.rows:
+        from .bpe import BPETokenizer
+
+        return BPETokenizer(Path(config.run_dir) / "tokenizer.json")
+    return ByteTokenizer()
+
+
+def prepare(config: Config) -> None:
+    """Look at the data once, and learn the tokenizer of a run that has none yet."""
+    texts = [clip.text for clip, held_out in split_clips(config) if not held_out]
+    if not texts:
+        raise ValueError("--data leaves no clips to train on; give it more")
+    Path(config.run_dir).mkdir(parents=True, exist_ok=True)
+    if config.bpe and config.vocab_size > ByteTokenizer.rows:
+        from .bpe import train_bpe
+
+        path = Path(config.run_dir) / "tokenizer.json"
+        if not path.exists():
+            train_bpe(texts, config.vocab_size, path)
+    if len(load_tokenizer(config)) > config.vocab_size:
+        raise ValueError("--vocab-size is below the number of tokens in use")
+
+
+def split_clips(config: Config) -> Iterator[tuple[Clip, bool]]:
+    """Every clip, and whether it is held out: a draw from the seed and the transcript alone.
+
+    A text that is said twice is on one side, so no sentence that is held out was trained on.
+    """
+    for clip in clips_of(config):
+        draw = Random(f"{config.seed}/split/{clip.text}").random()
+        yield clip, draw < config.val_fraction
+
+
+def clips_of(config: Config) -> Iterator[Clip]:
+    """The clips that `--data` names; without it the built-in ones."""
+    if not config.data:
+        return (synthetic_clip(config, index) for index in range(COUNT))
+    if Path(config.data).exists():
+        return (clip for table in tables(Path(config.data)) for clip in read_table(table, config))
+    if importlib.util.find_spec("datasets") is None:
+        raise ValueError(
+            f'--data "{config.data}": no such file or folder; '
+            "for a Hugging Face dataset of that name: pip install datasets"
+        )
+    from datasets import load_dataset
+
+    rows = load_dataset(config.data, split="train")
+    return (hub_clip(rows, index, config) for index in range(len(rows)))
+
+
+def synthetic_clip(config: Config, index: int) -> Clip:
+    """Utterance `index` of the built-in ones."""
+    text = transcript(config.seed, index)
+    rng = f"{config.seed}/utterance/{index}"
+    return Clip(f"utterance {index}", text, lambda: utterance(text, config, Random(rng)))
+
+
+def hub_clip(rows, index: int, config: Config) -> Clip:
+    """Row `index` of a Hugging Face dataset."""
+
+    def read() -> Tensor:
+        audio = rows[index]["audio"]
+        sound = torch.as_tensor(audio["array"]).float()
+        return resample(sound, audio["sampling_rate"], config.sample_rate)
+
+    return Clip(f"row {index}", rows[index]["text"], read)
+
+
+def tables(data: Path) -> list[Path]:
+    """The file of transcripts, or those below a folder, in order of their names."""
+    if data.is_file():
+        return [data]
+    found = sorted(path for path in data.rglob("*") if path.suffix in TABLES)
+    if not found:
+        raise ValueError(f'--data "{data}": no {" or ".join(TABLES)} file of transcripts there')
+    return found
+
+
+def read_table(table: Path, config: Config) -> Iterator[Clip]:
+    """The clips that a CSV or JSONL file lists; paths are relative to it."""
+    with open(table, encoding="utf-8", newline="") as file:
+        rows = map(json.loads, filter(str.strip, file)) if table.suffix == ".jsonl" else None
+        for number, row in enumerate(rows or csv.DictReader(file), 1):
+            if not {"path", "text"} <= row.keys():
+                raise ValueError(f'--data {table}: record {number} has no "path" and "text"')
+            path = table.parent / row["path"]
+            if not path.is_file():
+                raise ValueError(f"--data {table}: record {number}: no file {path}")
+            yield Clip(row["path"], row["text"], lambda p=path: read_wav(p, config.sample_rate))

@@ -1,0 +1,107 @@
+"""Specs drawn at random: each is routed, generates a package that imports, matches and learns.
+
+Two thirds of them take what a row of the routing table asks for, so that every topology is drawn;
+the rest say anything. Routing is total, and so are these draws. `-m full` runs 300.
+"""
+
+from random import Random
+
+import pytest
+
+from metagen.specs.loader import parse
+from metagen.specs.vocabulary import APPROXIMATED, DEVICE, FAMILY, LATENCY, OBJECTIVE, TASK
+from metagen.synth.routing import rows
+from metagen.synth.solver import required_fill
+
+from .conftest import BASE
+from .generated import import_package
+
+torch = pytest.importorskip("torch")
+
+from . import twins  # noqa: E402
+
+INPUTS = ("text", "image", "audio", "video")
+OUTPUTS = (*INPUTS, "label", "value", "embedding", "bounding_boxes", "segmentation_mask")
+RATES = ("20 tok/s", "10 img/s", "24fps", "50 samples/s")
+#: What a task may state, beside nothing.
+SIZES = {
+    "num_classes": (2, 10, 365, 1000),
+    "image_size": (32, 96, 224, 384),
+    "channels": (1, 3, 4),
+    "frames": (1, 7, 8, 32),
+    "seconds": (1, 5, 30),
+    "sample_rate": ("8kHz", "16kHz", "44.1kHz"),
+    "embedding_dim": (64, 512),
+    "max_objects": (10, 100),
+}
+
+
+def draw(seed):
+    """A document and what it was drawn from, both functions of the seed."""
+    rng = Random(f"random specs/{seed}")
+
+    def sometimes(share, draw_one):
+        return draw_one() if rng.random() < share else None
+
+    def modalities(words):
+        pool = [*words, rng.choice(sorted(APPROXIMATED))]
+        return rng.sample(pool, rng.choice((1, 1, 1, 2)))
+
+    task = {"type": sometimes(0.4, lambda: rng.choice(list(TASK.words)))}
+    task |= {name: sometimes(0.3, lambda v=values: rng.choice(v)) for name, values in SIZES.items()}
+    wanted = rng.choice((1, 1, 1, 2))
+    budget = 10 ** rng.uniform(6, 12)
+    constraints = {
+        "latency": rng.choice(list(LATENCY.words)),
+        "device": rng.choice(list(DEVICE.words)),
+        "parameter_budget": {"max": int(budget)},
+        "memory_budget": rng.choice(("∞", "1GB", "12GB", "80GB")),
+        "context_window": sometimes(0.4, lambda: rng.choice(("512", "4k", "1M", "∞"))),
+        "throughput": sometimes(0.3, lambda: rng.choice(RATES)),
+    }
+    row = rng.choice(rows()) if rng.random() < 0.67 else {}
+    task["type"] = rng.choice(row["task"]) if "task" in row else task["type"]
+    objective = sometimes(0.5, lambda: rng.sample(list(OBJECTIVE.words), wanted))
+    family = sometimes(0.6, lambda: rng.choice(list(FAMILY.words)))
+    sections = {
+        "modality": {
+            "inputs": row.get("inputs") or modalities(INPUTS),
+            "outputs": row.get("outputs") or modalities(OUTPUTS),
+        },
+        "task": task,
+        "constraints": constraints,
+        "training": {"objective": row.get("objective", objective)},
+        "architecture": {"family": rng.choice(row["family"]) if "family" in row else family},
+        "reproducibility": {"seed": seed},
+    }
+    return BASE | sections, budget
+
+
+def check(seed, folder):
+    """Everything that a spec of this seed promises."""
+    document, budget = draw(seed)
+    package, release, _ = import_package(parse(document), folder)
+    twins.check_state_dict(package, release)
+    total = release.figures["total_params"].value
+    assert total <= budget, document
+    given_up = release.blueprint["feasibility"]["given_up"]
+    if not any(phrase.startswith("size") for phrase in given_up):
+        assert total >= required_fill(budget) * int(budget), document
+    config = package.Config.tiny()
+    model = package.build_model(config)
+    loss = model.loss(package.synthetic_batch(config, 2, seed))
+    loss.backward()
+    assert torch.isfinite(loss), document
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert grads and all(torch.isfinite(grad).all() for grad in grads), document
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_random_spec_becomes_a_model(seed, tmp_path):
+    check(seed, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(20, 300))
+def test_three_hundred_random_specs_become_models(seed, tmp_path):
+    check(seed, tmp_path)
