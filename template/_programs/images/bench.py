@@ -7,13 +7,6 @@ device that it names; the tiny preset, the default without a GPU, has no predict
 runs at batch 1 (in bf16 on GPUs), as the blueprint assumes.
 """
 
-import json
-import platform
-import resource
-import sys
-import time
-from pathlib import Path
-
 import torch
 
 from .config import Config
@@ -23,6 +16,7 @@ from .model import build_model
 from .optim import build_optimizer
 from .parallel import Workers, build_parallel, join_workers
 from .results import Table
+from .timing import device_name, median_seconds, peak_bytes, read_predictions, start_peak
 
 QUANTITIES = {
     "total_params": ("parameters", ""),
@@ -90,46 +84,6 @@ def measure_training(config: Config, workers: Workers, repeats: int) -> dict[str
         "train_samples_per_s": config.micro_batch / seconds,
         "train_peak_bytes": peak_bytes(workers.device),
     }
-
-
-def median_seconds(work, device: torch.device, repeats: int) -> float:
-    """The median time of `repeats` calls, after two to warm up."""
-    times = []
-    for _ in range(2 + repeats):
-        begin = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - begin)
-    return sorted(times[2:])[repeats // 2]
-
-
-def start_peak(device: torch.device) -> None:
-    """Forget the peak so far; a process without a GPU cannot."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def peak_bytes(device: torch.device) -> int:
-    """Most GPU memory since `start_peak`; without a GPU, most memory of the process ever."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def device_name(device: torch.device) -> str:
-    """What the measurements ran on."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} {device.type.upper()}, {torch.get_num_threads()} threads"
-
-
-def read_predictions() -> dict[str, float]:
-    """The blueprint's figures in base units, by key."""
-    figures = json.loads(Path("blueprint/ledger.json").read_text(encoding="utf-8"))["figures"]
-    return {key: figure["value"] for key, figure in figures.items()}
 
 
 def main() -> None:
