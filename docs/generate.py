@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
 import re
 import subprocess
@@ -199,7 +200,7 @@ The table is `src/metagen/synth/routing.yaml`, and this page is made from it.
 {rows}
 
 *Metric* is what `eval` reports, *trivial* the predictor that it is set beside, *writes* what
-`infer` leaves behind. The last row takes whatever the others leave: every valid specification has a
+`infer` leaves behind. The last rows take whatever the others leave: every valid specification has a
 model. Within `decoder_lm`, a component of type `mixture_of_experts` or `moe`, or `n_experts` in
 `architecture.dims`, puts experts in place of every MLP.
 
@@ -208,7 +209,8 @@ model. Within `decoder_lm`, a component of type `mixture_of_experts` or `moe`, o
 A word that a topology does not cover is approximated by it, never silently: `metagen validate` says
 so in the terminal, and the model's limitations say so in writing. A task that is not covered is
 served as the last column says; an objective that is not covered is replaced by the topology's own;
-a modality that is not covered travels as bytes, or as the one that stands in for it.
+a modality that is not covered is read as the one that stands in for it, or as text where the model
+reads text; else it is left out.
 
 | topology | is a | inputs | outputs | objective | task | family | another task is served as |
 |---|---|---|---|---|---|---|---|
@@ -231,6 +233,80 @@ def budgets_page() -> str:
         "unlimited memory, 8k context). Printed by `python benchmarks/budget_table.py`.\n\n"
         f"{table()}\n"
     )
+
+
+def published_page() -> str:
+    """docs/published.md: the checkpoints that the tests hold the engine to."""
+    models = json.loads((PACKAGE / "synth" / "published.json").read_text(encoding="utf-8"))
+    rows = []
+    for model in models:
+        flops = f"{model['forward_flops']['total']:,}" if "forward_flops" in model else "–"
+        cells = (model["name"], f"`{model['topology']}`", model.get("network", "–"))
+        rows.append("| " + " | ".join((*cells, f"{model['params']:,}", flops)) + " |")
+    listed = sum("reference" in model for model in models)
+    return _PUBLISHED_PAGE.format(rows="\n".join(rows), models=len(models), listed=listed)
+
+
+_PUBLISHED_PAGE = """# Published models
+
+What the engine counts, set against what others released. With `architecture.dims` at the
+dimensions of a published model, the blueprint has exactly its parameters; where FLOPs are given,
+they are those that PyTorch counts in its forward pass. A *network* is the part of a release that
+was published: the denoiser of a latent diffusion model, the language model over a codec. Every line
+is a test (`tests/engine/test_published.py`), and all {models} hold to the last digit. Among them
+are the {listed} reference models that the project set out with; none of those is missing.
+
+| model | topology | network | parameters | forward FLOPs |
+|---|---|---|---:|---:|
+{rows}
+
+## Not covered
+
+| model | why |
+|---|---|
+| Latte-XL/2 | one modulation shared by all blocks, and a projection of captions |
+| Stable Audio Open, AudioLDM | positions and conditions that our parts do not have |
+| FLUX | single-stream blocks after the two-stream ones |
+| Chronos as a forecaster | its T5 is counted above; values as tokens are not built |
+
+What is not covered can still be asked for by its modalities: the nearest topology serves it, under
+its own name.
+"""
+
+
+def gallery_page() -> str:
+    """docs/gallery.md: what the tiny presets of the bundled specifications learned to make."""
+    measured = json.loads((DOCS / "gallery" / "measured.json").read_text(encoding="utf-8"))
+    parts = [_GALLERY_PAGE]
+    for path in sorted(EXAMPLES.rglob("*.yaml"), key=lambda p: (p.parent.name, p.stem)):
+        entry = measured.get(path.stem)
+        if entry is None:
+            continue
+        head = [str(column) for column in entry["columns"]]
+        rows = [[f"{c:.4g}" if isinstance(c, float) else "–" if c is None else str(c) for c in row]
+                for row in entry["rows"]]  # fmt: skip
+        parts += [
+            f"## {path.stem}",
+            "",
+            f"Trained for {entry['train_seconds']:g} s, {entry['train_cpu_seconds']:g} s of them "
+            f"busy ({entry['machine']}). {entry['context']}.",
+            "",
+            "| " + " | ".join(head) + " |",
+            "|" + "---|" * len(head),
+            *("| " + " | ".join(row) + " |" for row in rows),
+            "",
+            *(f"![{path.stem}](gallery/{name}){{ loading=lazy }}\n" for name in entry["pictures"]),
+        ]
+    return "\n".join(parts)
+
+
+_GALLERY_PAGE = """# Gallery
+
+What came out of the bundled specifications: each repository trained its tiny preset on a processor
+with its own `make train`, and `make eval` and `make infer` made what is shown. These models are
+toys of a few hundred thousand parameters on built-in data; the figures are measured, beside the
+trivial predictor that each must beat. Made by `python benchmarks/gallery.py`.
+"""
 
 
 def filled(page: Path, blocks: dict[str, str]) -> str:
@@ -280,6 +356,8 @@ def pages() -> dict[Path, str]:
         DOCS / "specs.md": specs_page(),
         DOCS / "routing.md": routing_page(),
         DOCS / "budgets.md": budgets_page(),
+        DOCS / "published.md": published_page(),
+        DOCS / "gallery.md": gallery_page(),
         DOCS / "msl.schema.json": run(["schema"], ROOT),
     }
 

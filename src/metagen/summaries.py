@@ -34,6 +34,8 @@ ESTIMATE = (
     ("decode state", "kv_cache_gb"),
     ("peak memory, inference", "peak_memory_gb"),
     ("FLOPs per token", "flops_per_token"),
+    ("FLOPs per frame", "flops_per_frame"),
+    ("FLOPs per denoising step", "flops_per_step"),
     ("FLOPs per sample", "flops_per_sample"),
     ("decoding speed", "decode_tokens_per_s"),
     ("first token", "first_token_s"),

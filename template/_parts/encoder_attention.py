@@ -26,14 +26,14 @@ class Span:
 
 
 class Cache:
-    """Decoder keys and values: of the target tokens so far, and of the whole source."""
+    """Decoder keys and values: of its own positions so far, and of the whole source."""
 
-    def __init__(self, config: Config, batch_size: int, length: int, like: Tensor):
-        shape = (config.n_decoder_layers, batch_size, config.n_heads, length, config.head_dim)
+    def __init__(self, config: Config, layers: int, batch_size: int, length: int, like: Tensor):
+        shape = (layers, batch_size, config.n_heads, length, config.head_dim)
         self.keys = like.new_zeros(shape)  # (L, B, H, T, K)
         self.values = like.new_zeros(shape)  # (L, B, H, T, K)
         self.cross: list[tuple[Tensor, Tensor]] = []  # (B, H, S, K) for each layer, made once
-        self.seen = 0  # target tokens so far, which the model counts after its last layer
+        self.seen = 0  # positions so far, which the model counts after its last layer
 
     @property
     def nbytes(self) -> int:
@@ -46,7 +46,7 @@ class Cache:
         self.cross, self.seen = [], 0
 
     def store(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Add T tokens, (B, H, T, K), and return all that they attend to."""
+        """Add T positions, (B, H, T, K), and return all that they attend to."""
         start, end = self.seen, self.seen + k.size(2)
         self.keys[layer, :, :, start:end], self.values[layer, :, :, start:end] = k, v
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
@@ -91,10 +91,10 @@ class SelfAttention(MultiHeadAttention):
 
 
 class CrossAttention(MultiHeadAttention):
-    """Attention of target tokens to the encoded source."""
+    """Attention of the decoder to the encoded source."""
 
     def keys_values(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """What the target looks up, (B, S, D) -> (B, H, S, K) twice."""
+        """What the decoder looks up, (B, S, D) -> (B, H, S, K) twice."""
         return self.heads(self.k_proj(memory)), self.heads(self.v_proj(memory))
 
     def forward(self, x: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:

@@ -251,7 +251,8 @@ class EncoderDecoder(nn.Module):
 
     def new_cache(self, batch_size: int, length: int) -> Cache:
         """An empty cache for targets of at most `length` tokens."""
-        return Cache(self.config, batch_size, length, like=self.embed.weight)
+        layers = self.config.n_decoder_layers
+        return Cache(self.config, layers, batch_size, length, like=self.embed.weight)
 
     def score(self, x: Tensor) -> Tensor:
         """Scores of the next token from hidden states, (..., D) -> (..., V)."""

@@ -27,11 +27,11 @@ def log_mel(audio: Tensor, config: Config) -> Tensor:
 
 
 def mel_filters(count: int, size: int, rate: int) -> Tensor:
-    """Triangular filters of unit area, evenly spaced on Slaney's mel scale, (M, bins)."""
+    """Triangular filters of unit area, evenly spaced on Slaney's mel scale, (count, bins)."""
     top = hertz_to_mel(torch.tensor(rate / 2, dtype=torch.float64))
-    corners = mel_to_hertz(torch.linspace(0.0, 1.0, count + 2, dtype=torch.float64) * top)  # (M+2,)
+    corners = mel_to_hertz(torch.linspace(0.0, 1.0, count + 2, dtype=torch.float64) * top)
     bins = torch.linspace(0.0, rate / 2, size // 2 + 1, dtype=torch.float64)
-    left, middle, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]  # (M, 1) each
+    left, middle, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
     return (rising.minimum(falling).clamp(min=0) * 2 / (right - left)).float()
 

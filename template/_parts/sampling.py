@@ -11,7 +11,7 @@ def sample(
     top_p: float | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """One token for each row of scores, (B, V) -> (B, 1); see `generate`."""
+    """One choice for each row of scores, (B, V) -> (B, 1); see `generate`."""
     if temperature < 0:
         raise ValueError(f"temperature is {temperature}; it must be at least 0")
     if top_k is not None and top_k < 1:

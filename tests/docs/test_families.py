@@ -27,7 +27,7 @@ def spec(request):
     return load_spec(request.param)
 
 
-@pytest.fixture(params=prose.VOICES)
+@pytest.fixture(scope="module", params=prose.VOICES)
 def family(request, spec):
     """The release of one example in one voice."""
     return plan(spec, voice=request.param)

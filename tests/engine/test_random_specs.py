@@ -1,15 +1,28 @@
 """Specs drawn at random: each is routed, generates a package that imports, matches and learns.
 
 Two thirds of them take what a row of the routing table asks for, so that every topology is drawn;
-the rest say anything. Routing is total, and so are these draws. `-m full` runs 300.
+the rest say anything that the schema allows: all pairs of modalities, every field of a task, and
+budgets from 100K to 1T. Routing is total, and so are these draws. `-m full` runs 500.
 """
 
+import re
 from random import Random
 
 import pytest
 
+from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
-from metagen.specs.vocabulary import APPROXIMATED, DEVICE, FAMILY, LATENCY, OBJECTIVE, TASK
+from metagen.specs.vocabulary import (
+    APPROXIMATED,
+    DEVICE,
+    FAMILY,
+    INPUT,
+    LATENCY,
+    OBJECTIVE,
+    OUTPUT,
+    TASK,
+)
+from metagen.synth.engine import plan
 from metagen.synth.routing import rows
 from metagen.synth.solver import required_fill
 
@@ -20,9 +33,7 @@ torch = pytest.importorskip("torch")
 
 from . import twins  # noqa: E402
 
-INPUTS = ("text", "image", "audio", "video")
-OUTPUTS = (*INPUTS, "label", "value", "embedding", "bounding_boxes", "segmentation_mask")
-RATES = ("20 tok/s", "10 img/s", "24fps", "50 samples/s")
+RATES = ("20 tok/s", "10 img/s", "24fps", "50 samples/s", "60 steps/s")
 #: What a task may state, beside nothing.
 SIZES = {
     "num_classes": (2, 10, 365, 1000),
@@ -33,6 +44,19 @@ SIZES = {
     "sample_rate": ("8kHz", "16kHz", "44.1kHz"),
     "embedding_dim": (64, 512),
     "max_objects": (10, 100),
+    "horizon": (1, 24, 96),
+    "lookback": (16, 96, 512),
+    "num_variables": (1, 7, 50),
+    "num_features": (1, 8, 100),
+    "num_targets": (1, 3),
+    "num_items": (2, 1000, 10**6),
+    "num_actions": (2, 18),
+    "action_dim": (1, 6),
+    "state_dim": (1, 17),
+    "node_features": (1, 16, 1433),
+    "edge_features": (1, 4),
+    "num_nodes": (8, 10**6),
+    "num_points": (128, 2048),
 }
 
 
@@ -44,13 +68,13 @@ def draw(seed):
         return draw_one() if rng.random() < share else None
 
     def modalities(words):
-        pool = [*words, rng.choice(sorted(APPROXIMATED))]
+        pool = [*words.words, rng.choice(sorted(APPROXIMATED))]
         return rng.sample(pool, rng.choice((1, 1, 1, 2)))
 
     task = {"type": sometimes(0.4, lambda: rng.choice(list(TASK.words)))}
     task |= {name: sometimes(0.3, lambda v=values: rng.choice(v)) for name, values in SIZES.items()}
     wanted = rng.choice((1, 1, 1, 2))
-    budget = 10 ** rng.uniform(6, 12)
+    budget = 10 ** rng.uniform(5, 12)
     constraints = {
         "latency": rng.choice(list(LATENCY.words)),
         "device": rng.choice(list(DEVICE.words)),
@@ -63,10 +87,16 @@ def draw(seed):
     task["type"] = rng.choice(row["task"]) if "task" in row else task["type"]
     objective = sometimes(0.5, lambda: rng.sample(list(OBJECTIVE.words), wanted))
     family = sometimes(0.6, lambda: rng.choice(list(FAMILY.words)))
+
+    def side(name, words):
+        among = row.get(f"{name}_among")
+        some = among and rng.sample(among, row.get(f"{name}_at_least", 1))
+        return row.get(name) or some or modalities(words)
+
     sections = {
         "modality": {
-            "inputs": row.get("inputs") or modalities(INPUTS),
-            "outputs": row.get("outputs") or modalities(OUTPUTS),
+            "inputs": side("inputs", INPUT),
+            "outputs": side("outputs", OUTPUT),
         },
         "task": task,
         "constraints": constraints,
@@ -80,6 +110,13 @@ def draw(seed):
 def check(seed, folder):
     """Everything that a spec of this seed promises."""
     document, budget = draw(seed)
+    try:
+        plan(parse(document))
+    except SpecError as error:  # a budget below the smallest model names that model's size
+        least = re.search(r"which has ([\d,]+) parameters", str(error))
+        assert least, (document, str(error))
+        budget = 1.2 * int(least[1].replace(",", ""))
+        document["constraints"]["parameter_budget"]["max"] = int(budget)
     package, release, _ = import_package(parse(document), folder)
     twins.check_state_dict(package, release)
     total = release.figures["total_params"].value
@@ -102,6 +139,6 @@ def test_a_random_spec_becomes_a_model(seed, tmp_path):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("seed", range(20, 300))
-def test_three_hundred_random_specs_become_models(seed, tmp_path):
+@pytest.mark.parametrize("seed", range(20, 500))
+def test_five_hundred_random_specs_become_models(seed, tmp_path):
     check(seed, tmp_path)

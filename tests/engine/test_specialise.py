@@ -5,6 +5,7 @@ from textwrap import dedent
 import pytest
 
 from metagen.synth.specialise import join_parts, literal, specialise
+from metagen.synth.unused import without_unused
 
 SWITCHES = {"gated": True, "norm": "rmsnorm", "copies": 2, "biased": False}
 
@@ -155,7 +156,7 @@ def test_joining_orders_by_dependency_and_drops_what_is_unused():
         "top": '"""The model."""\n\nfrom os import path\n\nfrom .leaf import unused, used\n\n'
         "LIMIT = 3\n\n\ndef build():\n    return used(LIMIT)\n",
     }
-    assert join_parts(parts, "top", ("build",)) == (
+    assert join_parts(parts, "top", ("build",), {}) == (
         '"""The model."""\n\nimport math\n\n\ndef used(x):\n    return math.sqrt(x)\n\n\n'
         "LIMIT = 3\n\n\ndef build():\n    return used(LIMIT)\n"
     )
@@ -178,3 +179,90 @@ def test_joining_orders_by_dependency_and_drops_what_is_unused():
 )
 def test_literals(value, text):
     assert literal(value) == text
+
+
+def test_blank_lines_survive_folding():
+    source = "def f(config):\n    if config.tied:\n        a = 1\n\n        b = 2\n"
+    assert specialise(source, {"tied": True}) == "def f(config):\n    a = 1\n\n    b = 2\n"
+
+
+def test_a_constant_in_reserve_is_no_condition():
+    source = "a = config.tied\nb = width or 1.0\nc = name or ()\n"
+    assert specialise(source, {"tied": True}) == "a = True\nb = width or 1.0\nc = name or ()\n"
+
+
+def test_what_follows_a_way_out_is_dropped():
+    source = """
+        def f(self):
+            if config.gated:
+                return 1
+            x = 2  # never
+            return x
+
+
+        def g(self):
+            for x in y:
+                if config.biased:
+                    pass
+                else:
+                    continue
+                z(x)
+            return y
+    """
+    assert folded(source) == dedent("""
+        def f(self):
+            return 1
+
+
+        def g(self):
+            for x in y:
+                continue
+            return y
+    """)
+
+
+def test_functions_that_nothing_names_are_dropped_with_their_imports():
+    programs = {
+        "a": dedent("""\
+            import csv
+            from pathlib import Path
+
+            from .b import read
+
+            LEFT = 1  # of nothing
+            # Kept: a test reads it.
+            RIGHT = 2
+
+
+            def main(path: Path):
+                return read(path)
+
+
+            def spare(path: Path):
+                return csv.reader(path)
+
+
+            if __name__ == "__main__":
+                main(Path("."))
+        """),
+        "b": "def read(path):\n    return path\n\n\ndef only_spare():\n    return spare_too()\n\n\n"
+        "def spare_too():\n    return 1\n",
+    }
+    kept = without_unused(programs, ["from PACKAGE.a import RIGHT\n"])
+    assert kept["a"] == dedent("""\
+        from pathlib import Path
+
+        from .b import read
+
+        # Kept: a test reads it.
+        RIGHT = 2
+
+
+        def main(path: Path):
+            return read(path)
+
+
+        if __name__ == "__main__":
+            main(Path("."))
+    """)
+    assert kept["b"] == "def read(path):\n    return path\n"

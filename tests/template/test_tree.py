@@ -28,8 +28,9 @@ ARTIFACTS = {
         code/small_talk/data.py code/small_talk/eval.py
         code/small_talk/flags.py code/small_talk/infer.py code/small_talk/logs.py
         code/small_talk/model.py code/small_talk/optim.py code/small_talk/parallel.py
-        code/small_talk/report.py code/small_talk/results.py code/small_talk/synthetic.py
-        code/small_talk/timing.py code/small_talk/tokenizer.py code/small_talk/verify.py
+        code/small_talk/report.py code/small_talk/results.py code/small_talk/speed.py
+        code/small_talk/synthetic.py code/small_talk/timing.py code/small_talk/tokenizer.py
+        code/small_talk/verify.py
         tests/conftest.py tests/test_blueprint.py tests/test_config.py tests/test_data.py
         tests/test_dims.py tests/test_model.py tests/test_programs.py
     """,

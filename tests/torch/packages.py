@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from metagen.synth.codegen import model_source
+from metagen.synth.codegen import network_sources
 from metagen.synth.topologies import TOPOLOGIES
 
 PARTS = Path(__file__).parents[2] / "template" / "_parts"
@@ -61,7 +61,7 @@ def build_generated(config: Any) -> tuple[ModuleType, Any]:
     folder = Path(tempfile.mkdtemp())
     (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
     (folder / "model.py").write_text(
-        model_source(topology, topology.switches(dims)), encoding="utf-8"
+        network_sources(topology, topology.switches(dims))["model"], encoding="utf-8"
     )
     generated = module(name, folder, "model")
     return generated, generated.build_model(config)
@@ -74,6 +74,6 @@ def generated_package(topology_id: str, config: Any) -> ModuleType:
     name = f"generated_twin_{next(_names)}"
     folder = Path(tempfile.mkdtemp())
     (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
-    source = model_source(topology, topology.switches(dims))
+    source = network_sources(topology, topology.switches(dims))["model"]
     (folder / "model.py").write_text(source, encoding="utf-8")
     return module(name, folder, "model")

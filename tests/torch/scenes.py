@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from metagen.synth.codegen import model_source
+from metagen.synth.codegen import network_sources
 from metagen.synth.topologies import TOPOLOGIES
 
 from .packages import PARTS, config_of, module, part
@@ -30,7 +30,7 @@ def from_source(topology: str, sizes: Mapping[str, Any]) -> torch.nn.Module:
     folder = Path(tempfile.mkdtemp())
     for name, text in (
         ("config", (PARTS / "config.py").read_text(encoding="utf-8")),
-        ("model", model_source(found, switches)),
+        ("model", network_sources(found, switches)["model"]),
     ):
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     package = f"generated_scene_{next(_names)}"

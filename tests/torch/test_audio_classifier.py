@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from metagen.synth.codegen import model_source  # noqa: E402
+from metagen.synth.codegen import network_sources  # noqa: E402
 from metagen.synth.topologies import TOPOLOGIES  # noqa: E402
 
 from .packages import PARTS, config_of, module, part  # noqa: E402
@@ -48,7 +48,7 @@ def generated(config, folder):
     """The model of `model.py` as a release would have it."""
     topology = TOPOLOGIES["audio_classifier"]
     dims = {name: getattr(config, name) for name in topology.table}
-    source = model_source(topology, topology.switches(dims))
+    source = network_sources(topology, topology.switches(dims))["model"]
     (folder / "model.py").write_text(source, encoding="utf-8")
     (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
     return module(f"generated_ast_{bias(config)}", folder, "model").build_model(config)

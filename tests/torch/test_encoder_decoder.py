@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from metagen.synth.codegen import model_source  # noqa: E402
+from metagen.synth.codegen import network_sources  # noqa: E402
 from metagen.synth.topologies import TOPOLOGIES  # noqa: E402
 
 from .packages import PARTS, module, part  # noqa: E402
@@ -156,7 +156,7 @@ def generated_model(dims):
     """The model of generated source."""
     topology, dims = topology_of(dims), complete(dims)
     folder = Path(tempfile.mkdtemp())
-    source = model_source(topology, topology.switches(dims))
+    source = network_sources(topology, topology.switches(dims))["model"]
     (folder / "model.py").write_text(source, encoding="utf-8")
     (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
     name = f"generated_seq2seq_{next(_names)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from metagen.synth.codegen import model_source
+from metagen.synth.codegen import network_sources
 from metagen.synth.solver import Frame
 from metagen.synth.topologies import TOPOLOGIES
 
@@ -141,7 +141,9 @@ def build_generated(config, dims):
     topology = TOPOLOGIES["text_encoder"]
     folder, name = Path(tempfile.mkdtemp()), f"generated_encoder_{next(_names)}"
     (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
-    (folder / "model.py").write_text(model_source(topology, topology.switches(dims)), "utf-8")
+    (folder / "model.py").write_text(
+        network_sources(topology, topology.switches(dims))["model"], "utf-8"
+    )
     return module(name, folder, "model").build_model(config)
 
 

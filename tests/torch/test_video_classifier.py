@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from metagen.synth.codegen import model_source  # noqa: E402
+from metagen.synth.codegen import network_sources  # noqa: E402
 from metagen.synth.topologies import TOPOLOGIES  # noqa: E402
 
 from .packages import PARTS, config_of, module, part  # noqa: E402
@@ -77,7 +77,7 @@ def test_scores_equal_those_of_the_library(library, tmp_path):
     config = config_of(**SIZES, **dims)
     topology = TOPOLOGIES["video_classifier"]
     numbers = {name: getattr(config, name) for name in topology.table}
-    source = model_source(topology, topology.switches(numbers))
+    source = network_sources(topology, topology.switches(numbers))["model"]
     (tmp_path / "model.py").write_text(source, encoding="utf-8")
     (tmp_path / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
     generated = module(f"generated_video_{library.__name__}", tmp_path, "model")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..synth.dims import Dim
@@ -26,7 +26,7 @@ def json_schema() -> dict[str, Any]:
     schema = _tidy(raw, raw["$defs"])
     dims = schema["properties"]["architecture"]["properties"]["dims"]
     tables = [topology.table for topology in TOPOLOGIES.values()]
-    dims["properties"] = {n: _dim_schema(d) for table in reversed(tables) for n, d in table.items()}
+    dims["properties"] = {n: _dims_schema(n, tables) for table in tables for n in table}
     dims["properties"]["moe"] = {
         "description": "The dimensions of a mixture of experts, gathered as published ones are.",
         "type": "object",
@@ -115,6 +115,21 @@ def quantity_table() -> str:
     return "\n".join([*lines, ""])
 
 
+def _dims_schema(name: str, tables: Sequence[Mapping[str, Dim]]) -> dict[str, Any]:
+    """What a dimension may be in any topology; the first description stands for all."""
+    found = [_dim_schema(table[name]) for table in tables if name in table]
+    shared = {"description": found[0]["description"]}
+    if all("enum" in schema for schema in found):
+        return shared | {"enum": list(dict.fromkeys(w for schema in found for w in schema["enum"]))}
+    kinds = {schema.get("type") for schema in found}
+    if len(kinds) == 1 and kinds <= {"integer", "number"}:
+        least, most = (f(s[k] for s in found) for f, k in ((min, "minimum"), (max, "maximum")))
+        return {**shared, **found[0], "minimum": least, "maximum": most}
+    distinct = [{k: v for k, v in s.items() if k != "description"} for s in found]
+    distinct = [s for i, s in enumerate(distinct) if s not in distinct[:i]]
+    return shared | (distinct[0] if len(distinct) == 1 else {"anyOf": distinct})
+
+
 def _dim_schema(dim: Dim) -> dict[str, Any]:
     if dim.choices:
         return {"description": dim.doc, "enum": list(dim.choices)}
@@ -124,8 +139,6 @@ def _dim_schema(dim: Dim) -> dict[str, Any]:
         return {"description": dim.doc, "type": "array", "items": {"type": "integer"}}
     kind = "number" if dim.kind == "float" else "integer"
     bounded = {"type": kind, "minimum": dim.low, "maximum": dim.high}
-    if dim.kind == "list":
-        return {"description": dim.doc, "type": "array", "items": bounded}
     return {"description": dim.doc, **bounded}
 
 

@@ -148,9 +148,13 @@ def infer_family(inputs: tuple[str, ...], objective: tuple[str, ...]) -> str:
         return "hybrid" if "autoregressive" in objective else "diffusion"
     if "text" in inputs:
         return "transformer"
+    if "audio" in inputs and "reconstruction" in objective:
+        return "cnn"
     if "image" in inputs:
         convolves = {"reconstruction", "actor_critic", "policy_gradient"}
         return "cnn" if convolves.union({"value_based"}).intersection(objective) else "transformer"
+    if "state" in inputs and "autoregressive" in objective:
+        return "transformer"
     return "mlp" if {"tabular", "state"}.intersection(inputs) else "transformer"
 
 

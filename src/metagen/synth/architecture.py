@@ -160,11 +160,12 @@ def constraint_notes(spec: Any, plan: Blueprint) -> Iterator[Note]:
     """Notes on constraints: infinities, units that mean nothing here, and what was given up."""
     constraints = spec.constraints
     if constraints.context_window and constraints.context_window.is_infinite:
+        context = plan.demands.context
+        served = f"approximated by {fmt.tokens(context)}" if context else "this model keeps none"
         yield Note(
             "infinite_context",
             "constraints.context_window",
-            f"∞ tokens exceed what any address space has been observed to hold; "
-            f"approximated by {fmt.tokens(plan.demands.context)}",
+            f"∞ tokens exceed what any address space has been observed to hold; {served}",
         )
     if constraints.parameter_budget.max.is_infinite:
         yield Note(
@@ -319,13 +320,14 @@ def _report(
         filled or params > demands.params,
     )
     prompt_chunk = demands.topology.prompt_chunk
-    chunk = f"activations of a {prompt_chunk}-token chunk" if memory.state else ""
+    reads = memory.state and demands.context
+    chunk = f"activations of a {prompt_chunk}-token chunk" if reads and prompt_chunk else ""
+    state = ", state at the context" if reads else ", state" if memory.state else ""
     yield row(
         "memory_budget",
         f"at most {fmt.memory(demands.memory)}",
         fmt.memory(memory.peak),
-        f"{design.precision} weights, {chunk or 'activations'}"
-        f"{', state at the context' if memory.state else ''} and workspace, batch 1",
+        f"{design.precision} weights, {chunk or 'activations'}{state} and workspace, batch 1",
         bound("memory_budget"),
     )
     if demands.context:

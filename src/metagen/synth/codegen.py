@@ -11,9 +11,10 @@ from typing import Any
 from .architecture import Blueprint
 from .dims import Dim
 from .release import SourceFile
-from .specialise import join_parts, literal, specialise
+from .specialise import imported_siblings, join_parts, literal, specialise
 from .topologies.base import Topology
 from .training_plan import TrainingPlan
+from .unused import without_unused
 
 
 def template_folder() -> Path:
@@ -23,8 +24,14 @@ def template_folder() -> Path:
     return bundled if bundled.is_dir() else package.parents[1] / "template"
 
 
-def package_files(plan: Blueprint, training: TrainingPlan, seed: int) -> tuple[SourceFile, ...]:
-    """The files of `code/<package>/`, in alphabetical order."""
+_Needs = tuple[tuple[str, frozenset[str]], ...]
+_Parts = tuple[dict[str, str], dict[str, _Needs]]
+
+
+def package_files(
+    plan: Blueprint, training: TrainingPlan, seed: int, tests: Iterable[SourceFile]
+) -> tuple[SourceFile, ...]:
+    """The files of `code/<package>/`, in alphabetical order; what only `tests` use is kept."""
     topology, dims = plan.demands.topology, plan.design.dims
     switches = topology.switches(dims)
     files = _gathered(topology, switches, "")
@@ -35,10 +42,13 @@ def package_files(plan: Blueprint, training: TrainingPlan, seed: int) -> tuple[S
     tiny = {fields.get(d, d): value for d, value in smaller.items() if d not in absent}
     settings = {name: (dim, dim.default) for name, dim in topology.settings.items()}
     files["config"] = config_source(
-        files["config"], model, settings, training_values(training, seed), tiny
+        files["config"], model, settings, training_values(training, seed) | topology.recipe, tiny
     )
-    files["model"] = model_source(topology, switches)
-    return _as_files(files)
+    parts = _parts_of(topology.top, switches)
+    files = without_unused(files, [*parts[0].values(), *(test.text for test in tests)])
+    networks = network_sources(topology, switches, files.values(), parts)
+    assert files.keys().isdisjoint(networks), files.keys() & networks.keys()
+    return _as_files(files | networks)
 
 
 #: Distributions by the module that generated code imports; those under `""` are always needed.
@@ -77,21 +87,83 @@ def _as_files(files: Mapping[str, str]) -> tuple[SourceFile, ...]:
     return tuple(SourceFile(f"{name}.py", files[name]) for name in sorted(files))
 
 
-def model_source(topology: Topology, switches: Mapping[str, Any]) -> str:
-    """`model.py`: the parts that the top one needs, specialised and joined."""
+def network_sources(
+    topology: Topology,
+    switches: Mapping[str, Any],
+    programs: Iterable[str] = (),
+    known: _Parts | None = None,
+) -> dict[str, str]:
+    """The files that the model is made of, by name: `model`, and those of its other networks.
+
+    A network's file holds its root part with every part that no other file needs; what several
+    need goes to `layers`. A file keeps the names that the others, and `programs`, import from it.
+    `known` are the parts, where they are specialised already.
+    """
+    parts, needs = known or _parts_of(topology.top, switches)
+    roots = {topology.top: "model"} | {
+        part: file for part, file in topology.network_files(switches).items() if part in parts
+    }
+    homes = _homes(needs, roots)
+    members: dict[str, dict[str, str]] = {}
+    for part, file in homes.items():
+        members.setdefault(file, {})[part] = parts[part]
+    wanted = {file: set(topology.exports if file == "model" else ()) for file in members}
+    for part, needed in needs.items():
+        for module, names in needed:
+            file = homes.get(module)
+            if file and file != homes[part]:
+                wanted[file] |= names
+    for source in programs:
+        for file, names in imported_siblings(source):
+            if file in wanted:
+                wanted[file] |= names
+    tops = {file: part for part, file in roots.items()}
+    return {
+        file: join_parts(own, tops.get(file), tuple(sorted(wanted[file])), homes)
+        for file, own in members.items()
+    }
+
+
+def _parts_of(top: str, switches: Mapping[str, Any]) -> _Parts:
+    """Every part that the top one needs, specialised, by name; and what each of them needs."""
     folder = template_folder() / "_parts"
     parts: dict[str, str] = {}
-    pending = [topology.top]
+    needs: dict[str, _Needs] = {}
+    pending = [top]
     while pending:
         name = pending.pop()
         if name not in parts and name != "config":
             source = (folder / f"{name}.py").read_text(encoding="utf-8")
             parts[name] = specialise(source, switches)
-            pending += _SIBLING.findall(parts[name])
-    return join_parts(parts, topology.top, topology.exports)
+            needs[name] = _needs(parts[name])
+            pending += [module for module, _ in needs[name]]
+    return parts, needs
 
 
-_SIBLING = re.compile(r"^from \.(\w+) import", re.MULTILINE)
+def _needs(source: str) -> _Needs:
+    """`(module, names)` of the siblings that a specialised part still makes use of."""
+    siblings = tuple(imported_siblings(source))
+    if all(module == "config" for module, _ in siblings):
+        return ()
+    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    found = ((module, frozenset(names & used)) for module, names in siblings)
+    return tuple((module, names) for module, names in found if names)
+
+
+def _homes(needs: Mapping[str, _Needs], roots: Mapping[str, str]) -> dict[str, str]:
+    """The file of every part: its root's where one root alone reaches it, else `layers`."""
+    found: dict[str, set[str]] = {part: set() for part in needs}
+    for root, file in roots.items():
+        pending = [root]
+        while pending:
+            part = pending.pop()
+            if part in needs and file not in found[part]:
+                found[part].add(file)
+                pending += [module for module, _ in needs[part] if module not in roots]
+    return {
+        part: roots.get(part) or (next(iter(files)) if len(files) == 1 else "layers")
+        for part, files in found.items()
+    }
 
 
 def _sources(folder: str) -> dict[str, str]:

@@ -16,10 +16,16 @@ from .training_plan import TrainingPlan
 #: Words in a component's type, and the nodes whose role they may name; the first present wins.
 ROLES = (
     (("loss", "objective", "mixer", "composer"), ("loss",)),
-    (("decoder", "head", "output", "latex", "vocoder"), ("lm_head", "head")),
-    (("generator", "mlp", "expert", "moe", "feed"), ("mlp", "experts", "stages")),
-    (("latent", "memory", "attention", "retriev"), ("attention", "mixer", "stages")),
-    (("encoder", "embed", "input", "token"), ("embed", "stem")),
+    (("decoder", "head", "output", "latex", "vocoder"), ("lm_head", "head", "decoder")),
+    (
+        ("generator", "mlp", "expert", "moe", "feed", "denois", "unet", "dit"),
+        ("mlp", "experts", "stages", "denoiser", "blocks", "lm"),
+    ),
+    (
+        ("latent", "memory", "attention", "retriev", "autoencoder", "codec", "vae"),
+        ("attention", "mixer", "stages", "autoencoder", "codec"),
+    ),
+    (("encoder", "embed", "input", "token", "prompt"), ("embed", "stem", "text_encoder")),
     (("norm",), ("norm",)),
 )
 
@@ -34,12 +40,20 @@ def architecture(spec: Any, plan: Blueprint, name: str) -> dict[str, Any]:
         "precision": plan.design.precision,
         "total_params": model.count(),
         "dims": dict(plan.design.dims),
+        **_networks(plan.demands.topology, model),
         "modules": list(_modules(model)),
         "components": [
             {"name": c.name, "type": c.type, "role": role_of(c.type, plan.demands.topology)}
             for c in spec.architecture.components
         ],
     }
+
+
+def _networks(topology: Topology, model: Part) -> dict[str, Any]:
+    """The networks of a release that consists of several: parameters by name."""
+    counts = {name: part.count() for name, part in model.children.items()}
+    several = {name: count for name, count in counts.items() if name in topology.children}
+    return {"networks": several} if several else {}
 
 
 def _modules(model: Part) -> Iterator[dict[str, Any]]:
@@ -138,6 +152,7 @@ _GIGABYTES = (
 _BASE_UNITS = (
     "kv_bytes_per_token", "flops_per_token", "flops_per_token_causal", "train_flops_per_token",
     "decode_tokens_per_s", "first_token_s", "flops_per_sample", "flops_per_sample_causal",
+    "flops_per_frame", "flops_per_frame_causal", "flops_per_step", "flops_per_step_causal",
     "train_flops_per_sample", "samples_per_s", "latency_s",
 )  # fmt: skip
 
@@ -175,7 +190,7 @@ def ablations(spec: Any, plan: Blueprint) -> list[dict[str, Any]]:
     """
     topology, design = plan.demands.topology, plan.design
     params = design.model.count()
-    key = f"flops_per_{topology.counted}"
+    key = f"flops_per_{topology.passes}"
 
     def flops_of(model: Part, dims: Mapping[str, Any]) -> int:
         work = topology.work(model, dims)
@@ -216,6 +231,8 @@ def _node_flops(topology: Topology, model: Part, dims: Mapping[str, Any]) -> dic
     length = topology.length(dims)
     found: dict[str, int] = {}
     for name, copies, module in _costed(model):
+        if topology.denoises and name != "denoiser":
+            continue  # a step passes through the denoiser alone
         for node in topology.nodes:
             if any(name.startswith(prefix) for prefix in node.modules):
                 total = copies * module.flops(1, length).causal
@@ -287,7 +304,7 @@ def training(plan: TrainingPlan) -> dict[str, Any]:
             "shape": "linear warm-up, cosine decay to a tenth",
             "steps": plan.steps,
             "warmup_steps": plan.warmup_steps,
-            "rule": "DeepSeek LLM (Bi et al., 2024), eq. 1",
+            "rule": plan.rule,
         },
         "layout": {
             "parallelism": plan.parallelism,

@@ -34,7 +34,8 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
     seed = spec.reproducibility.seed
     spec_id = digest(_without_seed(resolved))[:12]
 
-    topology, losses = route(spec)
+    row = row_of(spec)
+    topology, losses = route(spec, row)
     chosen = blueprint(spec, topology)
     design, compute = chosen.design, spec.training.compute
     training = training_plan(
@@ -42,9 +43,10 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
     )
     notes = (*losses, *constraint_notes(spec, chosen))
     rows = documents.ablations(spec, chosen)
-    code = package_files(chosen, training, seed)
+    tests = test_files(chosen, "training_recipe" in spec.outputs.artifacts)
+    code = package_files(chosen, training, seed, tests)
     figures = ledger(chosen, training, rows, seed)
-    named = words(spec, resolved, chosen, training, row_of(spec))
+    named = words(spec, resolved, chosen, training, row)
 
     papers = {
         "architecture": documents.architecture(spec, chosen, spec.name),
@@ -79,7 +81,7 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
         figures=figures,
         blueprint=papers,
         code=code,
-        tests=test_files(chosen, "training_recipe" in spec.outputs.artifacts),
+        tests=tests,
         requires=requirements(code),
         prose=prose.assemble(resolved, named, figures, seed, voice, notes),
         tables=tables.assemble(figures, papers, topology.shown, notes, simulated),

@@ -108,11 +108,13 @@ def _memory(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     def enter(key: str, value: float, provenance: Provenance, method: str) -> None:
         book.enter(key, value, "bytes", fmt.memory(value), provenance, method)
 
-    enter("weights_gb", memory.weights, "computed", f"{design.precision} matrices, bf16 elsewhere")
+    quantised = f"{design.precision} matrices, bf16 elsewhere"
+    form = "bf16 throughout" if design.precision == "bf16" else quantised
+    enter("weights_gb", memory.weights, "computed", form)
     if memory.state:
         enter("kv_cache_gb", memory.state, "computed", f"bf16 decode state; {at}")
     live = "largest live set"
-    if memory.state:
+    if memory.state and context and plan.demands.topology.prompt_chunk:
         live += f" while reading {plan.demands.topology.prompt_chunk}-token chunks"
     enter("activation_memory_gb", memory.activations, "estimated", live)
     enter("workspace_gb", memory.workspace, "estimated", "matrix library workspace")
@@ -138,10 +140,15 @@ def _compute(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     def enter(key: str, value: float, provenance: Provenance, method: str) -> None:
         book.enter(key, value, "FLOPs", fmt.flops(value), provenance, method)
 
-    enter(f"flops_per_{per}", work.flops.total / work.units, "computed", f"{at}; full attention")
+    one = topology.passes
+    enter(f"flops_per_{one}", work.flops.total / work.units, "computed", f"{at}; full attention")
     if work.flops.masked:
         causal = work.flops.causal / work.units
-        enter(f"flops_per_{per}_causal", causal, "computed", f"{at}; causal attention")
+        enter(f"flops_per_{one}_causal", causal, "computed", f"{at}; causal attention")
+    done = topology.finished(design.model, design.dims)
+    if done:
+        made = f"forward, batch 1, {done.at}; multiply-add = 2"
+        enter("flops_per_sample", done.flops.causal, "computed", made)
     factor = 4 if training.checkpointing else 3
     enter(f"train_flops_per_{per}", training.flops_per_unit, "computed", f"{factor} × forward")
     pace = design.pace
@@ -158,6 +165,8 @@ def _compute(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
         )  # fmt: skip
     else:
         unit = topology.rate_unit
+        if unit == "samples/s":  # which of sound are something else
+            unit = f"{topology.unit.removesuffix('s')}s/s"
         text = fmt.rate(pace.rate, unit)
         book.enter("samples_per_s", pace.rate, unit, text, "estimated", pace.method)
         text = fmt.seconds(pace.first)
@@ -191,8 +200,11 @@ def _training(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     book.enter("train_flops", total, "FLOPs", fmt.flops(total), "estimated", f"per {per} × {per}s")
     batch = training.global_batch * training.sequence
     law = "power law in compute (Bi et al., 2024)"
-    units(f"global_batch_{per}s", batch, "estimated", law)
+    chosen = "customary for the family" if plan.demands.topology.batch else law
+    units(f"global_batch_{per}s", batch, "estimated", chosen)
     rate = training.learning_rate
+    if training.rule != TrainingPlan.rule:
+        law = training.rule
     book.enter("learning_rate", rate, "", fmt.scientific(rate), "estimated", law)
     method = f"planned {per}s over the global batch"
     text = fmt.integer(training.steps)

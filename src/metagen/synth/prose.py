@@ -134,10 +134,10 @@ def sentence_words(spec: Mapping[str, Any], words: Mapping[str, str], notes: int
     """
     scope = {key: visible(value).rstrip(".;, ") for key, value in words.items()}
     evaluation = spec.get("evaluation", {})
-    task = scope["task"]
+    task, made = scope["task"], scope["task"] == "generation"
     return scope | {
         "name": shorten(scope["name"]),
-        "purpose": f"{scope['outputs']} {task}" if task == "generation" else task,
+        "purpose": scope["purpose"] or (f"{scope['outputs']} {task}" if made else task),
         "latency_phrase": _LATENCY.get(scope["latency"], scope["latency"]),
         "benchmark_phrase": enumerated(evaluation.get("benchmarks", ())),
         "baseline_phrase": enumerated(evaluation.get("baselines", ())),

@@ -26,9 +26,12 @@ def rows() -> list[dict[str, Any]]:
     return yaml.load(_TABLE.read_text(encoding="utf-8"), loader)
 
 
-def route(spec: Any) -> tuple[Topology, tuple[Note, ...]]:
-    """The topology of a resolved spec, and approximations and precedence losses, in order."""
-    topology = TOPOLOGIES[row_of(spec)["topology"]]
+def route(spec: Any, row: Mapping[str, Any] | None = None) -> tuple[Topology, tuple[Note, ...]]:
+    """The topology of a resolved spec, and approximations and precedence losses, in order.
+
+    `row` is the spec's row of the table, where it is known already.
+    """
+    topology = TOPOLOGIES[(row or row_of(spec))["topology"]]
     return topology, (*_modalities(spec, topology), *_losses(spec, topology))
 
 
@@ -67,22 +70,24 @@ def _named_parts(spec: Any) -> set[str]:
 
 
 def _modalities(spec: Any, topology: Topology) -> Iterator[Note]:
-    for side, verb in (("inputs", "arrives"), ("outputs", "leaves")):
+    for side, verb in (("inputs", "read"), ("outputs", "produce")):
+        covered = topology.covers[side]
         for modality in getattr(spec.modality, side):
-            if modality in topology.covers[side]:
-                continue
             used = stand_in(modality)
-            how = f"it {verb} as a stream of bytes through the text backbone"
-            if used in topology.covers[side]:
-                how = f"{used} stands in for it"
-            yield Note(
-                "approximated_modality", f"modality.{side}", f"{modality} is approximated: {how}"
-            )
+            if modality in covered:
+                continue
+            if used in covered:
+                what = f"{modality} is approximated: {used} stands in for it"
+            elif side == "inputs" and "text" in covered:
+                what = f"{modality} is approximated: it is read as text, byte by byte"
+            else:
+                what = f"{modality} is left out: a {topology.phrase} does not {verb} it"
+            yield Note("approximated_modality", f"modality.{side}", what)
 
 
 def _losses(spec: Any, topology: Topology) -> Iterator[Note]:
     for objective in spec.training.objective:
-        if objective not in topology.covers["objective"]:
+        if objective not in topology.trained(spec):
             yield Note(
                 "approximated_objective",
                 "training.objective",

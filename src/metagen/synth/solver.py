@@ -84,7 +84,7 @@ def stack_shapes(topology: Topology, budget: float, frame: Frame) -> list[Shape]
     Without pins every candidate fits the budget. Pinned dimensions beat it: where nothing fits,
     the one smallest model that they allow is returned.
     """
-    return best_shapes(lambda cap: _search(topology, cap, frame), budget, bool(frame.pins))
+    return best_shapes(lambda cap: searched(topology, cap, frame), budget, bool(frame.pins))
 
 
 def best_shapes(
@@ -104,7 +104,7 @@ def best_shapes(
     return sorted(filled, key=lambda s: s.score) or sorted(fitting, key=lambda s: -s.params)[:5]
 
 
-def _search(topology: Topology, budget: float, frame: Frame) -> Iterator[Shape]:
+def searched(topology: Topology, budget: float, frame: Frame) -> Iterator[Shape]:
     base = topology.base(budget, frame)
     aspect = topology.aspect(budget)
     for d_model in _widths(budget, aspect, topology.bulk(base), frame.pins):

@@ -15,18 +15,38 @@ from dataclasses import dataclass
 from typing import Any
 
 _UNKNOWN = object()
+_WAYS_OUT = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Constant, ast.Subscript)
 
 
 def specialise(source: str, switches: Mapping[str, Any]) -> str:
     """`source` with every `config.<switch>` replaced by its value and dead branches deleted."""
     mentions = re.compile(r"\bconfig\.(" + "|".join(map(re.escape, switches)) + r")\b")
-    while mentions.search(source):
-        edit = _first_edits(source, switches)
+    folded = source
+    while mentions.search(folded):
+        edit = _first_edits(folded, switches)
         if not edit:
             break
-        source = _apply(source, edit)
-    return _without_idle_config(source)
+        folded = _apply(folded, edit)
+    return source if folded == source else _without_idle_config(_without_unreachable(folded))
+
+
+def _without_unreachable(source: str) -> str:
+    """Drop what follows a `return`, or another way out, in the same block."""
+    text = _Text(source)
+    edits: list[_Edit] = []
+
+    def visit(statements: list[ast.stmt]) -> None:
+        for i, statement in enumerate(statements):
+            for block in ("body", "orelse", "handlers", "finalbody"):
+                visit(getattr(statement, block, []))
+            if isinstance(statement, _WAYS_OUT) and i + 1 < len(statements):
+                first, last = statement.end_lineno, statements[-1].end_lineno
+                edits.append(_Edit(text.starts[first], text.starts[last], ""))
+                return
+
+    visit(ast.parse(source).body)
+    return _apply(source, edits)
 
 
 def _without_idle_config(source: str) -> str:
@@ -128,7 +148,7 @@ def _compare(op: ast.cmpop, left: Any, right: Any) -> Any:
 
 def _simplify(node: ast.expr, switches: Mapping[str, Any], text: _Text) -> str | None:
     """The shorter source of an expression that the switches decide, wholly or in part."""
-    if isinstance(node, ast.Constant):
+    if isinstance(node, ast.Constant) or _falls_back(node):
         return None
     if isinstance(node, ast.IfExp):
         test = _evaluate(node.test, switches)
@@ -145,6 +165,12 @@ def _simplify(node: ast.expr, switches: Mapping[str, Any], text: _Text) -> str |
             joiner = " and " if isinstance(node.op, ast.And) else " or "
             return joiner.join(text.of(v) for v in open_values)
     return None
+
+
+def _falls_back(node: ast.expr) -> bool:
+    """Whether an expression is a value with a constant in reserve, such as `width or 1.0`."""
+    reserves = ast.Constant | ast.Tuple | ast.List | ast.Dict
+    return isinstance(node, ast.BoolOp) and any(isinstance(v, reserves) for v in node.values)
 
 
 class _Text:
@@ -253,7 +279,7 @@ class _Text:
 
     def _dedented(self, first: int, last: int, by: int) -> str:
         lines = self.lines[first - 1 : last]
-        return "".join(line[by:] if line[:by].isspace() else line for line in lines)
+        return "".join(line.removeprefix(" " * by) for line in lines)
 
 
 def _is_atom(text: str) -> bool:
@@ -281,25 +307,69 @@ def _float(value: float) -> str:
     return repr(value)
 
 
-def join_parts(parts: Mapping[str, str], top: str, keep: tuple[str, ...]) -> str:
+_SIBLINGS = re.compile(r"^from \.(\w+) import (\([^)]*\)|[^(\n]*)$", re.MULTILINE)
+
+
+def imported_siblings(source: str) -> Iterator[tuple[str, set[str]]]:
+    """`(module, names)` of every import from the same package."""
+    for module, listed in _SIBLINGS.findall(source):
+        yield module, set(re.findall(r"\w+", listed))
+
+
+def join_parts(
+    parts: Mapping[str, str], top: str | None, keep: tuple[str, ...], homes: Mapping[str, str]
+) -> str:
     """One module from part sources, in dependency order, with nothing that `keep` does not reach.
 
     Args:
         parts: specialised sources by part name.
-        top: the part whose docstring opens the module.
+        top: the part whose docstring opens the module; None for parts that several files share.
         keep: the names that the module exports.
+        homes: the generated file of every part, for imports from parts that live elsewhere.
     """
     modules = {name: ast.parse(source) for name, source in parts.items()}
     order: list[str] = []
-    _visit_dependencies(top, modules, order)
+    for name in [top] if top else sorted(modules):
+        if name not in order:
+            _visit_dependencies(name, modules, order)
     chunks = [chunk for name in order for chunk in _chunks(parts[name], modules[name])]
     used = _reachable(chunks, keep)
     body = [chunk for chunk in chunks if not chunk.defines or chunk.defines & used]
     names = set().union(*(chunk.uses for chunk in body))
-    imports = _merged_imports([modules[name] for name in order], names, set(parts))
-    docstring = ast.get_docstring(modules[top], clean=False)
-    head = f'"""{docstring}"""\n\n' if docstring else ""
-    return head + imports + _separated(body)
+    imports = merged_imports([modules[name] for name in order], names, set(parts), homes)
+    docstring = ast.get_docstring(modules[top], clean=False) if top else _SHARED
+    code = _separated(body)
+    head = f'"""{_with_letters_of(code, docstring)}"""\n\n' if docstring else ""
+    return head + imports + code
+
+
+_LETTERS = re.compile(r"    (\w'?(?:, \w'?)*)  \S")
+_SECOND = 37  # where a legend's second column begins
+
+
+def _with_letters_of(code: str, docstring: str) -> str:
+    """A docstring whose legend lists only letters that occur in the code below it."""
+    lines = docstring.splitlines(keepends=True)
+    read = code + "".join(line for line in lines if not _LETTERS.match(line))
+    return "".join(_legend_line(line, read) if _LETTERS.match(line) else line for line in lines)
+
+
+def _legend_line(line: str, code: str) -> str:
+    """One line of a legend, of one entry or two, without those whose letters do not occur."""
+    two = len(line) > _SECOND and line[_SECOND - 2 : _SECOND] == "  "
+    entries = [line[4:_SECOND].rstrip(), line[_SECOND:].rstrip()] if two else [line[4:].rstrip()]
+    kept = [entry for entry in entries if _is_needed(entry, code)]
+    return f"    {kept[0]:<33}{''.join(kept[1:])}".rstrip() + "\n" if kept else ""
+
+
+def _is_needed(entry: str, code: str) -> bool:
+    """Whether one of the letters that an entry of a legend explains occurs in some code."""
+    declared = _LETTERS.match(f"    {entry}")
+    letters = [*(declared[1].split(", ") if declared else ()), *re.findall(r"\b[A-Z]\b", entry)]
+    return not declared or any(re.search(rf"\b{letter}\b", code) for letter in letters)
+
+
+_SHARED = "Layers that several networks of this model have in common."
 
 
 @dataclass(frozen=True)
@@ -386,7 +456,9 @@ def _separated(chunks: list[_Chunk]) -> str:
     return text
 
 
-def _merged_imports(modules: list[ast.Module], names: set[str], internal: set[str]) -> str:
+def merged_imports(
+    modules: list[ast.Module], names: set[str], internal: set[str], homes: Mapping[str, str]
+) -> str:
     """The imports that `names` need, merged and ordered as ruff's isort rules want them."""
     plain: set[tuple[str, str | None]] = set()
     members: dict[str, set[tuple[str, str | None]]] = {}
@@ -399,9 +471,10 @@ def _merged_imports(modules: list[ast.Module], names: set[str], internal: set[st
                     if (a.asname or a.name.partition(".")[0]) in names
                 }
             elif isinstance(node, ast.ImportFrom):
-                origin = "." * node.level + (node.module or "")
                 if node.level and node.module in internal:
                     continue
+                module = node.module or ""
+                origin = "." * node.level + (homes.get(module, module) if node.level else module)
                 wanted = {
                     (a.name, a.asname)
                     for a in node.names

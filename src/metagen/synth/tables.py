@@ -50,6 +50,10 @@ _SIZE = (
     ("of which used for a token", "active_params"),
     ("Forward FLOPs per token", "flops_per_token"),
     ("the same, causal attention", "flops_per_token_causal"),
+    ("Forward FLOPs per frame", "flops_per_frame"),
+    ("the same, causal attention", "flops_per_frame_causal"),
+    ("Forward FLOPs per denoising step", "flops_per_step"),
+    ("the same, causal attention", "flops_per_step_causal"),
     ("Forward FLOPs per sample", "flops_per_sample"),
     ("the same, causal attention", "flops_per_sample_causal"),
     ("Cache per token", "kv_bytes_per_token"),
@@ -66,7 +70,7 @@ _SPEED = (
     ("Decoding, context full", "decode_tokens_per_s_full_context"),
     ("First token, 1k prompt", "first_token_s"),
     ("Throughput", "samples_per_s"),
-    ("One sample", "latency_s"),
+    ("Latency", "latency_s"),
 )
 _TRAINING = (
     ("Tokens", "train_tokens"),

@@ -13,6 +13,7 @@ from .parts.base import Part
 from .topologies.base import Topology
 
 MEMORY_SHARE = 0.9
+MOST_STEPS = 1_000_000  # of a denoiser; longer runs take larger batches instead
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class TrainingPlan:
     checkpoint_bytes: float
     fits: bool
     devices_needed: int
+    rule: str = "DeepSeek LLM (Bi et al., 2024), eq. 1"
 
     @property
     def reach(self) -> str:
@@ -78,7 +80,7 @@ def training_plan(
     device = ACCELERATORS[hardware.unit]
     devices = int(hardware.value)
     params = topology.active_params(model, dims)
-    work = topology.work(model, dims)
+    work = topology.training_work(model, dims)
     forward = work.flops.causal / work.units
     micro, checkpointing, sharded, memory = _layout(topology, model, dims, device, devices)
     per_unit = forward * (4 if checkpointing else 3)
@@ -87,6 +89,8 @@ def training_plan(
     units = min(reachable, topology.most_units_per_param * params)
     compute = max(units * forward * 3, 1e15)
     wanted = topology.batch or max(1, 0.2920 * compute**0.3271 / work.units)
+    while topology.denoises and units > MOST_STEPS * wanted * work.units:
+        wanted *= 2
     while micro > 1 and micro * devices > wanted:
         micro //= 2
     accumulation = max(1, round(wanted / (devices * micro)))
@@ -109,13 +113,14 @@ def training_plan(
         accumulation=accumulation,
         steps=steps,
         warmup_steps=max(1, min(2000, steps // 20)),
-        learning_rate=float(f"{0.3118 * compute**-0.1250:.1e}"),
+        learning_rate=topology.learning_rate or float(f"{0.3118 * compute**-0.1250:.1e}"),
         parallelism="single device" if devices == 1 else "FSDP" if sharded else "DDP",
         checkpointing=checkpointing,
         device_memory=memory,
         checkpoint_bytes=model.count() * 12.0,
         fits=memory <= device.memory * MEMORY_SHARE,
         devices_needed=_devices_needed(topology, model, dims, device),
+        rule=topology.learning_rate_source or TrainingPlan.rule,
     )
 
 
@@ -123,7 +128,7 @@ def _devices_needed(
     topology: Topology, model: Part, dims: Mapping[str, Any], device: Device
 ) -> int:
     """The fewest devices over which the sharded training state fits."""
-    units = topology.work(model, dims).units
+    units = topology.training_work(model, dims).units
     kept = topology.saved_activations(dims, units, checkpointing=True)
     room = max(device.memory * MEMORY_SHARE - kept, device.memory * 0.05)
     return ceil(estimates.training_state_bytes(model.count()) / room)
@@ -137,7 +142,7 @@ def _layout(
     Replication is preferred to sharding, and keeping activations to recomputing them; the
     micro-batch is the largest power of two that fits, at most 16 sequences or 128 samples.
     """
-    units = topology.work(model, dims).units
+    units = topology.training_work(model, dims).units
     room = device.memory * MEMORY_SHARE
     state = estimates.training_state_bytes(model.count())
     most = 4 if units > 1 else 7

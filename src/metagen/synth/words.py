@@ -45,9 +45,16 @@ def words(
         "trivial": row["trivial"],
         "artifact": row["artifact"],
         "infer_args": "",
+        "own_data": "--data" if "data" in topology.settings else "--env",
+        "data_forms": _data_forms(topology.settings),
         "unit": topology.unit,
         "units": f"{topology.unit}s",
+        "timed": topology.unit,
+        "purpose": "",
+        "networks": listed(_files(topology, plan)),
         "counted": topology.counted,
+        "passes": topology.passes,
+        "pass_phrase": "denoising step" if topology.denoises else topology.counted,
         "pipeline_tag": pipeline_tag(
             [stand_in(m) for m in spec.modality.inputs],
             [stand_in(m) for m in spec.modality.outputs],
@@ -73,6 +80,17 @@ def words(
         "parallelism": training.parallelism,
         **topology.words(spec, plan.design.dims),
     }
+
+
+def _files(topology: Any, plan: Blueprint) -> list[str]:
+    """Names of the files beside `model.py` that hold its networks."""
+    files = topology.network_files(topology.switches(plan.design.dims))
+    return [f"{name}.py" for name in dict.fromkeys(files.values())]
+
+
+def _data_forms(settings: Mapping[str, Any]) -> str:
+    """What `--data` takes, as the help of that flag says it; empty without such a flag."""
+    return settings["data"].doc.partition("; empty")[0] if "data" in settings else ""
 
 
 def _hyphenated(inputs: Any, outputs: Any) -> str:
@@ -104,6 +122,8 @@ _PIPELINES = (
     ("regression", "tabular", "*", "tabular-regression"),
     ("captioning", "image", "*", "image-to-text"),
     ("*", "graph", "*", "graph-ml"),
+    ("*", "time_series", "label", "tabular-classification"),
+    ("*", "time_series", "*", "time-series-forecasting"),
     ("*", "state", "*", "reinforcement-learning"),
     ("*", "*", "action", "reinforcement-learning"),
     ("*", "*", "bounding_boxes", "object-detection"),
@@ -145,8 +165,17 @@ def title(name: str) -> str:
     """A display name: `text_llm_8b` becomes `Text LLM 8B`; a name with spaces stays as it is."""
     if " " in name or name != name.lower():
         return name
-    short = {"llm", "lm", "gpt", "rt", "ai", "ml", "rl", "tts", "asr", "3d", "clip"}
-    mixed = {"vit": "ViT", "moe": "MoE", "bert": "BERT", "resnet": "ResNet", "siglip": "SigLIP"}
+    short = {"llm", "lm", "gpt", "rt", "ai", "ml", "rl", "ppo", "dqn", "tts", "asr", "3d", "clip"}
+    mixed = {
+        "vit": "ViT",
+        "dit": "DiT",
+        "sdxl": "SDXL",
+        "moe": "MoE",
+        "bert": "BERT",
+        "resnet": "ResNet",
+        "siglip": "SigLIP",
+        "musicgen": "MusicGen",
+    }
     parts = [p for p in re.split(r"[_\-]+", name) if p]
     cased = (
         mixed.get(p) or (p.upper() if p in short or p[0].isdigit() else p[0].upper() + p[1:])

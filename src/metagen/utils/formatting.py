@@ -38,8 +38,9 @@ def scaled(value: float, units: tuple[tuple[int, str], ...], digits: int = 3) ->
 
 
 def count(value: float) -> str:
-    """Parameters and tokens: `8.03B`, `124M`, `320`."""
-    return scaled(value, _DECIMAL)
+    """Parameters and tokens: `8.03B`, `124M`, `320`; a small whole number has no decimals."""
+    whole = abs(value) < 1000 and value == int(value)
+    return str(int(value)) if whole else scaled(value, _DECIMAL)
 
 
 def integer(value: float) -> str:

@@ -44,7 +44,8 @@ class Log:
         if self.config.counted == "token":
             pace *= self.config.train_length
         held_out = "" if val_loss is None else val_loss
-        row = dict(zip(COLUMNS, (step, loss, held_out, rate, norm, round(pace)), strict=True))
+        pace = float(f"{pace:.3g}")
+        row = dict(zip(COLUMNS, (step, loss, held_out, rate, norm, pace), strict=True))
         self.rows.writerow(row)
         self.file.flush()
         if self.board:
@@ -56,7 +57,7 @@ class Log:
         shown = "" if val_loss is None else f"  val {val_loss:.4f}"
         print(
             f"step {step:>{len(str(self.config.steps))}}/{self.config.steps}  loss {loss:.4f}"
-            f"  lr {rate:.2e}  {pace / 1000:.1f}k {unit}/s  {left:.0f} s left{shown}",
+            f"  lr {rate:.2e}  {pace:,g} {unit}/s  {left:.0f} s left{shown}",
             flush=True,
         )
 

@@ -18,15 +18,15 @@ def learning_rate(step: int, config: Config) -> float:
 
 
 def build_optimizer(model: nn.Module, config: Config) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019) that decays matrices but neither norms nor biases."""
+    """AdamW (Loshchilov and Hutter 2019) that decays matrices but no norms, gains or biases."""
     parameters = list(model.parameters())
     if config.scans:  # decay rates are no weights, though they come as a matrix
         rates = {id(p) for name, p in model.named_parameters() if name.endswith("A_log")}
         matrices = [p for p in parameters if p.dim() >= 2 and id(p) not in rates]
         vectors = [p for p in parameters if p.dim() < 2 or id(p) in rates]
     else:
-        matrices = [p for p in parameters if p.dim() >= 2]
-        vectors = [p for p in parameters if p.dim() < 2]
+        matrices = [p for p in parameters if sum(n > 1 for n in p.shape) >= 2]
+        vectors = [p for p in parameters if sum(n > 1 for n in p.shape) < 2]
     assert sum(p.numel() for p in matrices + vectors) == sum(p.numel() for p in parameters)
     groups = [
         {"params": matrices, "weight_decay": config.weight_decay},

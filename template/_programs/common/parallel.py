@@ -119,7 +119,10 @@ def build_parallel(config: Config, workers: Workers) -> tuple[nn.Module, nn.Modu
         loss_of.compile()
     if workers.world > 1 and not workers.sharded:
         ids = [workers.device.index] if workers.device.type == "cuda" else None
-        loss_of = DistributedDataParallel(loss_of, device_ids=ids)
+        if config.staged:  # some networks stop learning before the others
+            loss_of = DistributedDataParallel(loss_of, device_ids=ids, find_unused_parameters=True)
+        else:
+            loss_of = DistributedDataParallel(loss_of, device_ids=ids)
     return model, loss_of
 
 

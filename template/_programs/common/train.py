@@ -1,6 +1,6 @@
 """Train the model.
 
-On a laptop, the tiny preset on the built-in text:
+On a laptop, the tiny preset on the built-in data:
 
     python -m PACKAGE.train
 
@@ -14,8 +14,8 @@ On eight GPUs, with everything sharded over them:
 
 `--resume` continues the newest checkpoint of `--run-dir` exactly where it stopped. Columns of
 `<run_dir>/log.csv`: step (steps done), loss (of the global batch), val_loss (on held-out data),
-learning_rate, grad_norm (before clipping), and pace (tokens of text, or samples, a second, over all
-processes).
+learning_rate, grad_norm (before clipping), and pace (samples a second over all processes; tokens
+where a sample is a stretch of text).
 """
 
 import math
@@ -34,7 +34,7 @@ from .parallel import Workers, build_parallel, join_workers, leave_workers, sync
 
 
 def train(config: Config, resume: bool = False, stop_after: int | None = None) -> float:
-    """Train to `config.steps`, or pause after step `stop_after`; return the last loss in nats."""
+    """Train to `config.steps`, or pause after step `stop_after`; return the last loss."""
     workers = join_workers(config)
     try:
         return run(config, workers, resume, stop_after)

@@ -4,7 +4,7 @@
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
     require(config.d_model % 2 == 0, "--d-model must be even: sines are paired with cosines")
-    require(config.sample_rate % 200 == 0, "--sample-rate must be a multiple of 200 Hz")
+    require(config.sample_rate % 100 == 0, "--sample-rate must be a multiple of 100 Hz")
     if config.pos == "rope":
         require(config.head_dim % 2 == 0, "--head-dim must be even: rotary features come in pairs")
     if config.pos in ("learned", "sinusoidal"):

@@ -54,7 +54,7 @@ class AudioTopology(ClipTopology):
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
     top = "audio_classifier"
     exports = ("AudioClassifier", "build_model")
-    programs = ("common", "labels", "audio")
+    programs = ("common", "sound", "labels", "audio")
     shown = {
         "n_layers": "Layers",
         "d_model": "Width",

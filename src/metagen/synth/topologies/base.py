@@ -54,6 +54,10 @@ class Work:
     at: str
 
 
+#: Switches of the common programs, off unless a topology says otherwise: experts, scans, two kinds
+#: of layers, and networks that stop learning before the others.
+_UNUSUAL = {"moe": False, "scans": False, "hybrid": False, "staged": False}
+
 #: Seconds that one sample may take where nothing is generated piece by piece.
 SAMPLE_SECONDS = {"real-time": 0.033, "near-real-time": 0.5, "offline": inf}
 
@@ -72,15 +76,20 @@ class Topology:
         table, aliases: its dimensions and other names that are understood.
         floor: the searched dimensions of the smallest model worth generating.
         top, exports: the part at the top of `model.py` and what that module offers.
+        networks: parts that begin a file of their own beside `model.py`: the file, by part.
+        denoises: whether a sample takes several passes, each of which is a denoising step.
+        children: attributes of the model that hold networks of a release of several.
         programs: folders below `template/_programs`, later ones overriding earlier.
         settings: the fields of `Config` that the data of this kind need, `data` first.
         shown: the dimensions that documents list, with their labels.
         nodes: its graph, in order.
         levers: what the solver may give up besides precision and size.
-        prompt_chunk: tokens of a prompt that are read at once.
+        prompt_chunk: tokens of a prompt that are read at once; 0 where streams have none.
         batch: samples of a training step; None where a power law in compute decides.
         compute_optimal_ratio: compute-optimal units per parameter, where there is such a law.
         most_units_per_param: where a training plan stops spending.
+        learning_rate, learning_rate_source: the peak, where custom decides and no power law.
+        recipe: other fields of `Config` whose defaults this kind of training changes.
     """
 
     id = ""
@@ -95,6 +104,9 @@ class Topology:
     floor: Mapping[str, int] = {}
     top = ""
     exports: tuple[str, ...] = ()
+    networks: Mapping[str, str] = {}
+    denoises: bool = False
+    children: tuple[str, ...] = ()
     programs: tuple[str, ...] = ("common",)
     settings: Mapping[str, Dim] = {}
     shown: Mapping[str, str] = {}
@@ -104,12 +116,19 @@ class Topology:
     batch: int | None = 1024
     compute_optimal_ratio: float | None = None
     most_units_per_param: float = 20.0
+    learning_rate: float | None = None
+    learning_rate_source: str = ""
+    recipe: Mapping[str, Any] = {}
 
     # -- dimensions ---------------------------------------------------------------------------
 
     def given(self, spec: Any) -> dict[str, Any]:
         """Dimensions that the spec decides without pinning them: classes, sizes, context."""
         return {}
+
+    def trained(self, spec: Any) -> frozenset[str]:
+        """The objectives that a spec's model is trained by, where its outputs decide."""
+        return self.covers["objective"]
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         """Pairs of pinned dimensions that no model can have at once."""
@@ -157,6 +176,11 @@ class Topology:
         """`token` or `sample`: what figures of compute and training are per."""
         return "token" if self.unit == "token" else "sample"
 
+    @property
+    def passes(self) -> str:
+        """What one forward pass makes: a `token`, a `sample`, or a `step` towards one."""
+        return "step" if self.denoises else self.counted
+
     def active_params(self, model: Part, dims: Mapping[str, Any]) -> int:
         """Parameters that one unit passes through, embeddings included."""
         return model.count() - model.idle()
@@ -170,6 +194,14 @@ class Topology:
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         """FLOPs of one sample."""
         return Work(model.flops(1, self.length(dims)), 1, f"one {self.unit}")
+
+    def training_work(self, model: Part, dims: Mapping[str, Any]) -> Work:
+        """FLOPs of the forward pass of one training sample."""
+        return self.work(model, dims)
+
+    def finished(self, model: Part, dims: Mapping[str, Any]) -> Work | None:
+        """FLOPs of one finished sample, where that takes several passes."""
+        return None
 
     def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
         """Bytes of the largest set of live activations of inference at batch 1."""
@@ -226,7 +258,7 @@ class Topology:
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         """The structural switches that source is specialised on."""
         own = {name: dims[name] for name, dim in self.table.items() if dim.switch}
-        return own | {"counted": self.counted, "moe": False, "scans": False, "hybrid": False}
+        return own | {"counted": self.counted, **_UNUSUAL}
 
     def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
         """The dimensions that are fields of `Config`: their names there, by dimension."""
@@ -235,6 +267,10 @@ class Topology:
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         """The tiny preset: dimensions, never above the full ones, and settings that differ."""
         raise NotImplementedError(self.id)
+
+    def network_files(self, switches: Mapping[str, Any]) -> Mapping[str, str]:
+        """The files of `networks`, where switches decide them."""
+        return self.networks
 
     def folders(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         """The folders of `programs`, where switches decide them."""

@@ -374,7 +374,7 @@ class SpeechTopology(EncoderDecoderTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "speech recognition: what is heard is written as text"
-    programs = ("common", "text", "pairs", "transcripts")
+    programs = ("common", "sound", "text", "pairs", "transcripts")
     nodes = (
         Node("tokens", "input"),
         Node("stem", "convolutions over log-mel frames", ("conv", "encoder_pos")),

@@ -85,7 +85,7 @@ class FusedTopology(ClipTopology):
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
     top = "fused"
     exports = ("FusedTransformer", "build_model")
-    programs = ("common", "text", "images", "audio", "fused")
+    programs = ("common", "sound", "text", "images", "audio", "fused")
     settings = {"data": text("CSV or JSONL with a column per input and output; empty: built in")}
     shown = {
         "n_layers": "Layers",
@@ -212,7 +212,7 @@ class FusedTopology(ClipTopology):
         own = {"infer_args": "--limit 12", "objective": " plus ".join(losses)}
         if dims["reads_text"]:
             byte_level = dims["vocab_size"] <= BYTE_VOCABULARY
-            own["tokenizer", "read_text"] = "byte-level" if byte_level else "byte-level BPE"
+            own["tokenizer"] = "byte-level" if byte_level else "byte-level BPE"
         return own
 
     def kind_of(self, node: Node, dims: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from ..dims import Dim, choice, flag, number, real
 from ..parts.base import Part
 from ..parts.hybrid_lm import HybridLM, layer_kinds
 from ..solver import SMALL, Frame, Shape, below, best_shapes, interpolate
-from .base import Node
+from .base import Node, Topology
 from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, NATIVE_CONTEXT, UNTIED_FROM, VOCABULARY
 from .decoder_lm import DecoderTopology as _Text
 from .mamba_lm import SSM_TABLE, mixer_bytes
@@ -232,10 +232,8 @@ class HybridTopology(_Text):
         )
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        own = {name: dims[name] for name, dim in self.table.items() if dim.switch}
-        bpe = dims["vocab_size"] > BYTE_VOCABULARY
-        shared = {"counted": self.counted, "moe": bool(dims["n_experts"]), "bpe": bpe}
-        return own | shared | FIXED
+        experts, bpe = bool(dims["n_experts"]), dims["vocab_size"] > BYTE_VOCABULARY
+        return Topology.switches(self, dims) | {"moe": experts, "bpe": bpe} | FIXED
 
     def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
         mixture = ("n_experts", "top_k", "balance_weight", "expert_layer_period",

@@ -13,7 +13,7 @@ from ..parts.base import Part
 from ..parts.mamba import CHUNK
 from ..parts.mamba_lm import MambaLM, SSMBlock
 from ..solver import Frame, Shape, below, best_shapes, interpolate
-from .base import Node
+from .base import Node, Topology
 from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, NATIVE_CONTEXT, UNTIED_FROM, VOCABULARY
 from .decoder_lm import DecoderTopology as _Text
 
@@ -204,10 +204,8 @@ class MambaTopology(_Text):
         )
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        own = {name: dims[name] for name, dim in self.table.items() if dim.switch}
         bpe = dims["vocab_size"] > BYTE_VOCABULARY
-        shared = {"counted": self.counted, "moe": False, "hybrid": False}
-        return own | shared | {"scans": True, "bpe": bpe}
+        return Topology.switches(self, dims) | {"scans": True, "bpe": bpe}
 
     def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
         second = dims["ssm"] == "mamba2"

@@ -110,7 +110,7 @@ class VitTopology(Topology):
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         """As for every stack; narrower where classes and positions take most of the budget."""
         found = super().shapes(budget, frame)
-        if frame.pins or found and found[0].params >= required_fill(budget) * budget:
+        if frame.pins or found and required_fill(budget) * budget <= found[0].params <= budget:
             return found
         narrow = [*found] + [
             shape

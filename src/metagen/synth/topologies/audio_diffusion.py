@@ -1,0 +1,469 @@
+"""Sound from latent diffusion: told in words, continued from its beginning, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from math import inf, log10
+from typing import Any
+
+from ...specs.errors import Problem
+from ...specs.vocabulary import stand_in
+from .. import estimates
+from ..devices import Device
+from ..dims import Dim, choice, flag, number, read_pins, real, text
+from ..parts.audio_diffusion import AudioDiffusion, WaveAutoencoder, audio_block, hop_of
+from ..parts.base import Flops, Part
+from ..parts.dit_block import DitBlock
+from ..solver import Frame, Shape, below, best_shapes, interpolate, searched
+from . import latents
+from .audio_codec import (
+    CODEC,
+    CODEC_ALIASES,
+    SPECTRA,
+    CodecTopology,
+    SoundPace,
+    codec_problems,
+    kept_elements,
+    live_elements,
+    sound_dims,
+    tiny_codec,
+)
+from .base import Node, Topology, Work
+from .codec_lm import MOST_SECONDS, customary_ratios
+from .video_diffusion import ASPECT, DENOISING, STEPS
+
+#: Seconds of a clip where the task states none (Liu et al., 2023), and its sampling rate.
+SECONDS, RATE = 10, 44_100
+#: Codes in a second, about (Evans et al., 2024: 21.5).
+FRAME_RATE = 25
+#: Frames that teach the autoencoder where a clip has more: two seconds.
+TAUGHT = 2 * FRAME_RATE
+
+_QUANTISED = {"codebook_size", "n_codebooks", "codebook_decay"}
+_LEFT_OUT = {"autoencoder_steps", "autoencoder_frames"}
+
+TABLE: Mapping[str, Dim] = {
+    "sound": choice("music", "what the built-in data are", "music", "speech"),
+    "conditioned": flag(True, "a prompt says what is to be heard"),
+    "continued": flag(False, "the beginning of the sound is given"),
+    "frames": number(SECONDS * FRAME_RATE, "frames of a clip", low=4, high=2**20),
+    "given_frames": number(None, "frames at the start of a clip that are given, where any are",
+                           high=2**20),
+    **{name: dim for name, dim in CODEC.items() if name not in _QUANTISED},
+    "causal_conv": flag(False, "a frame hears nothing that comes after it"),
+    "latent_channels": number(None, "channels of a frame's code", high=4096),
+    "kl_weight": real(0.005, "weight of the code's divergence from noise", high=1e3),
+    "autoencoder_frames": number(None, "frames of a clip that teach the autoencoder", low=4,
+                                 high=2**20),
+    **latents.PROMPT,
+    "d_model": number(None, "width of the denoiser's residual stream", low=8, high=2**18),
+    "n_layers": number(None, "blocks of the denoiser", high=2048),
+    "n_heads": number(None, "attention heads of the denoiser", high=4096),
+    "d_ff": number(None, "hidden width of the denoiser's MLP", high=2**20),
+    **{name: dim for name, dim in DENOISING.items() if name not in _LEFT_OUT},
+}  # fmt: skip
+
+#: What published configurations call the same.
+ALIASES = {name: dim for name, dim in CODEC_ALIASES.items() if dim in TABLE} | {
+    "hidden_size": "d_model", "num_hidden_layers": "n_layers", "num_layers": "n_layers",
+    "num_attention_heads": "n_heads", "num_inference_steps": "sampling_steps",
+}  # fmt: skip
+
+#: The fields of `Config` that sounds with prompts need.
+SETTINGS: Mapping[str, Dim] = {
+    "data": text("folder of WAV and .txt files, CSV, JSONL, or hub dataset; empty: built in"),
+    "codec_share": real(0.5, "share of the steps in which the autoencoder learns too"),
+}
+
+#: (budget, channels of a code): 64 are Stable Audio's.
+_CODES = ((3e6, 8), (3e7, 16), (2e8, 32), (inf, 64))
+
+#: Autoencoders by size: filters, residual blocks, recurrent layers, features.
+_AUTOENCODERS = ((2, 1, 1, 8), (3, 1, 1, 12), (4, 1, 1, 16), (6, 1, 1, 24), (8, 1, 1, 32),
+                 (12, 1, 1, 48), (16, 1, 2, 64), (24, 1, 2, 96), (32, 1, 2, 128), (48, 2, 2, 128),
+                 (64, 2, 2, 128), (96, 3, 2, 128), (128, 3, 2, 256))  # fmt: skip
+
+#: Shares of the budget that the autoencoder and the prompt encoder may take.
+_AUTOENCODER_SHARE, _TEXT_SHARE = 0.12, 0.1
+
+
+class AudioDiffusionTopology(Topology):
+    """Stable Audio's shape: a prompt encoder, an autoencoder of waveforms, and a transformer."""
+
+    id = "audio_diffusion"
+    phrase = "latent diffusion transformer"
+    objective = "denoising of sounds"
+    covers = {
+        "inputs": frozenset({"text", "audio"}),
+        "outputs": frozenset({"audio"}),
+        "objective": frozenset({"diffusion", "flow_matching"}),
+        "task": frozenset({"generation", "text_to_speech"}),
+        "family": frozenset({"transformer", "diffusion", "hybrid"}),
+    }
+    served_as = "generation: sounds that go with what is given"
+    unit = "clip"
+    rate_unit = "samples/s"
+    denoises = True
+    children = ("text_encoder", "autoencoder", "denoiser")
+    table = TABLE
+    aliases = ALIASES
+    floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "d_ff": 64}
+    top = "audio_diffusion"
+    exports = ("AudioDiffusion", "build_model", "latent_shape")
+    networks = {
+        "prompt_encoder": "text_encoder", "wave_autoencoder": "autoencoder",
+        "audio_dit": "denoiser", "diffusion": "diffusion",
+    }  # fmt: skip
+    programs = ("text", "common", "sound", "music", "audio_diffusion")
+    settings = SETTINGS
+    learning_rate = 1e-4
+    learning_rate_source = "Peebles and Xie, 2023, section 4"
+    recipe = {"weight_decay": 0.01}
+    shown = {
+        "n_layers": "Layers",
+        "d_model": "Width",
+        "n_heads": "Attention heads",
+        "d_ff": "Feed-forward width",
+        "latent_channels": "Code channels",
+        "num_filters": "Filters of the autoencoder",
+        "frames": "Frames of a clip",
+        "sample_rate": "Sampling rate (Hz)",
+        "sampling_steps": "Denoising steps",
+    }
+    nodes = (
+        Node("prompt", "prompt encoder", ("text_encoder",), into="denoiser"),
+        Node("autoencoder", "autoencoder of waveforms", ("autoencoder",)),
+        Node("noise", "noise at a random level"),
+        Node("denoiser", "transformer over frames", ("denoiser",)),
+        Node("loss", "squared error of the prediction"),
+    )
+    batch = 256
+    most_units_per_param = 2.0
+
+    # -- dimensions ---------------------------------------------------------------------------
+
+    def given(self, spec: Any) -> dict[str, Any]:
+        pins, _ = read_pins(self.table, self.aliases, spec.architecture.dims or {})
+        inputs = set(map(stand_in, spec.modality.inputs))
+        speech = spec.task.type == "text_to_speech"
+        dims: dict[str, Any] = {
+            "sample_rate": 24_000 if speech else RATE,
+            "sound": "speech" if speech else "music",
+            "conditioned": bool(inputs - {"audio"}),
+            "continued": "audio" in inputs,
+            **{k: v for k, v in sound_dims(spec).items() if k == "sample_rate"},
+        }
+        rate = pins.get("sample_rate", dims["sample_rate"])
+        dims["ratios"] = code_ratios(rate)
+        seconds = min(spec.task.seconds or SECONDS, MOST_SECONDS)
+        hop = hop_of({"ratios": pins.get("ratios", dims["ratios"])})
+        dims["frames"] = max(4, round(seconds * rate / hop))
+        latency = spec.constraints.latency
+        dims["sampling_steps"] = STEPS[latency]
+        if latency == "real-time":
+            dims["guidance_scale"] = 1.0
+        flows = spec.training.objective[0] == "flow_matching"
+        dims["prediction"] = "flow" if flows else "v"
+        return dims
+
+    def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
+        problems = [*codec_problems(pins), *latents.prompt_problems(pins)]
+        width, heads, frames = pins.get("d_model", 2), pins.get("n_heads", 1), pins.get("frames")
+        told = pins.get("conditioned") or pins.get("continued")
+        rules = (
+            ("d_model", width % 2, "positions come in pairs", "an even number"),
+            ("n_heads", width % heads and "d_model" in pins,
+             f"{heads} does not divide d_model ({width})", None),
+            ("audio_channels", pins.get("audio_channels", 1) != 1, "sound has one channel", "1"),
+            ("given_frames", frames and pins.get("given_frames", 1) >= frames,
+             "nothing is left to be made", None),
+            ("autoencoder_frames", frames and pins.get("autoencoder_frames", 1) > frames,
+             f"a clip has {frames} frames", None),
+            ("sampling_steps", pins.get("sampling_steps", 1) > pins.get("train_times", 1000),
+             "more steps than times to take them at", None),
+            ("guidance_scale", told is False and pins.get("guidance_scale", 1) != 1,
+             "nothing is told that could guide", "1"),
+        )  # fmt: skip
+        return problems + [
+            Problem(f"architecture.dims.{name}", message, allowed=allowed)
+            for name, broken, message, allowed in rules
+            if broken
+        ]
+
+    def base(self, budget: float, frame: Frame) -> dict[str, Any]:
+        dims = {name: dim.default for name, dim in self.table.items()}
+        dims |= {"sample_rate": RATE, "ratios": code_ratios(RATE)}
+        decided = dict(frame.given) | dict(frame.pins)
+        dims["latent_channels"] = below(_CODES, budget)
+        dims["time_features"] = 256 if budget >= 3e6 else 64 if budget >= 3e5 else 32
+        dims |= decided
+        dims |= autoencoder_dims(_AUTOENCODER_SHARE * budget, dims) | dict(frame.pins)
+        if dims["conditioned"]:
+            dims |= latents.prompt_dims(_TEXT_SHARE * budget, budget) | dict(frame.pins)
+        else:
+            dims = {n: v for n, v in dims.items() if n not in latents.PROMPT or n in frame.pins}
+        if not (dims["conditioned"] or dims["continued"]):
+            dims["guidance_scale"] = 1.0
+        if dims["given_frames"] is None:
+            dims["given_frames"] = max(1, dims["frames"] // 4)
+        if dims["autoencoder_frames"] is None:
+            dims["autoencoder_frames"] = min(TAUGHT, dims["frames"])
+        return dims
+
+    def build(self, dims: Mapping[str, Any]) -> AudioDiffusion:
+        return AudioDiffusion(dims)
+
+    def block(self, dims: Mapping[str, Any]) -> DitBlock:
+        return audio_block(dims)
+
+    def minimum(self) -> int:
+        return self.least({})
+
+    def least(self, given: Mapping[str, Any]) -> int:
+        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
+
+    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
+        def search(cap: float) -> Iterator[Shape]:
+            """Every cap has its own networks around the denoiser, hence counts of its own."""
+            for shape in searched(self, cap, replace(frame, counts={})):
+                yield replace(shape, base=_whole_heads(shape.base, frame.pins))
+
+        return best_shapes(search, budget, bool(frame.pins))
+
+    def aspect(self, budget: float) -> float:
+        return interpolate(ASPECT, log10(max(budget, 1e4)))
+
+    def bulk(self, dims: Mapping[str, Any]) -> float:
+        """Attention, modulation and MLP; with a prompt, attention to that."""
+        return 22.0 if dims["conditioned"] else 18.0
+
+    # -- costs --------------------------------------------------------------------------------
+
+    def length(self, dims: Mapping[str, Any]) -> int:
+        return dims["frames"]
+
+    def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
+        """FLOPs of one denoising step, without guidance."""
+        at = f"one denoising step of a clip of {dims['frames']:,} frames"
+        if dims["conditioned"]:
+            at += f", for a prompt of {dims['prompt_length']} tokens"
+        return Work(model.flops(1, self.length(dims)), 1, at)
+
+    def training_work(self, model: Part, dims: Mapping[str, Any]) -> Work:
+        """The autoencoder works both ways while it learns."""
+        coder, taught = model.autoencoder, dims["autoencoder_frames"] * hop_of(dims)
+        flops = self.work(model, dims).flops + self._told(model, dims)
+        flops += coder.encode_flops(1, samples_of(dims)) + coder.encode_flops(1, taught)
+        flops += coder.decode_flops(1, taught)
+        return Work(flops, 1, f"one training clip of {dims['frames']:,} frames")
+
+    def _told(self, model: Part, dims: Mapping[str, Any]) -> Flops:
+        """FLOPs of the conditions of one sample, once."""
+        flops = model.read_flops(1)
+        if dims["continued"]:
+            flops += model.autoencoder.encode_flops(1, dims["given_frames"] * hop_of(dims))
+        return flops
+
+    def finished(self, model: Part, dims: Mapping[str, Any]) -> Work:
+        """FLOPs of one clip: conditions, every step, the decoder."""
+        steps = dims["sampling_steps"]
+        lanes = self.passes_of(dims) // steps
+        flops = self.work(model, dims).flops * self.passes_of(dims)
+        flops += self._told(model, dims) * lanes
+        flops += model.autoencoder.decode_flops(1, samples_of(dims))
+        at = f"one finished clip of {seconds_of(dims):.3g} s: {steps} denoising steps"
+        if lanes > 1:
+            at += ", each with and without the condition"
+        return Work(flops, 1, f"{at}, and the decoder")
+
+    def passes_of(self, dims: Mapping[str, Any]) -> int:
+        """Passes through the denoiser that a finished clip takes."""
+        return dims["sampling_steps"] * (2 if dims["guidance_scale"] != 1 else 1)
+
+    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
+        """The widest stage of the decoder, a block of the denoiser, or the prompt's."""
+        samples = samples_of(dims)
+        decoder = live_elements(dims, samples) * estimates.ACTIVATION_BYTES + 4 * samples
+        width, hidden = dims["d_model"], dims["d_ff"]
+        stream = dims["frames"] * (2 * width + max(4 * width, 2 * hidden))
+        prompt = latents.prompt_activations(dims) if dims["conditioned"] else 0.0
+        return max(decoder, stream * estimates.ACTIVATION_BYTES, prompt)
+
+    def saved_activations(
+        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
+    ) -> float:
+        """Of all networks at once, as while the autoencoder learns; `units` are clips."""
+        taught = dims["autoencoder_frames"] * hop_of(dims)
+        coder = kept_elements(dims, taught, checkpointing=checkpointing)
+        width, n_layers = dims["d_model"], dims["n_layers"]
+        layer = 14 * width + 2 * dims["d_ff"]
+        each = n_layers * width + layer if checkpointing else n_layers * layer
+        kept = (coder + dims["frames"] * each) * estimates.ACTIVATION_BYTES + SPECTRA * 4 * taught
+        if dims["conditioned"]:
+            kept += latents.prompt_saved(dims, checkpointing=checkpointing)
+        return units * kept
+
+    def pace(
+        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
+    ) -> SoundPace:
+        """Every pass reads the denoiser; the decoder its recurrent weights once a frame."""
+        weights = estimates.weight_bytes(model.denoiser, precision)
+        step, passes = self.work(model, dims).flops, self.passes_of(dims)
+        seconds = passes * estimates.pass_seconds(step.causal, weights, device)
+        rest = self.finished(model, dims).flops + step * -passes
+        width = dims["num_filters"] * 2 ** len(dims["ratios"])
+        recurrent = dims["n_lstm_layers"] * 8 * width**2 * estimates.WEIGHT_BYTES["bf16"]
+        moved = estimates.weight_bytes(model, precision) - weights
+        moved += recurrent * (dims["frames"] - 1)
+        seconds += estimates.pass_seconds(rest.causal, moved, device)
+        sound = seconds_of(dims)
+        method = f"roofline on {device.name}, {passes} passes and the decoder for {sound:.3g} s"
+        return SoundPace(1 / seconds, seconds, method, sound)
+
+    too_slow = CodecTopology.too_slow
+    latency_asked = CodecTopology.latency_asked
+    latency_achieved = CodecTopology.latency_achieved
+
+    # -- code and documents -------------------------------------------------------------------
+
+    def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
+        bpe = latents.prompt_switches(dims) if dims["conditioned"] else {"bpe": False}
+        own = super().switches(dims) | {"melodic": False, "diffused": True} | bpe
+        return own | {"staged": True}
+
+    def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
+        absent = set() if dims["conditioned"] else set(latents.PROMPT)
+        if not dims["continued"]:
+            absent.add("given_frames")
+        if not (dims["conditioned"] or dims["continued"]):
+            absent.add("dropout_condition")
+        if dims["prediction"] != "flow":
+            absent.add("time_shift")
+        return {n: f for n, f in super().fields(dims).items() if n not in absent}
+
+    def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
+        stages = (min(ratio, 4 if i < 3 else 2) for i, ratio in enumerate(dims["ratios"]))
+        frames = min(32, dims["frames"])
+        coder = {n: v for n, v in tiny_codec(coder_dims(dims)).items() if n not in _QUANTISED} | {
+            "sample_rate": min(4000, dims["sample_rate"]),
+            "ratios": tuple(stages),
+            "num_filters": min(4, dims["num_filters"]),
+        }
+        small = coder | (latents.prompt_tiny(dims) if dims["conditioned"] else {})
+        width = min(96, dims["d_model"])
+        heads = (n for n in (4, 3, 2, 1) if n <= dims["n_heads"] and width % n == 0)
+        return small | {
+            "frames": frames,
+            "given_frames": max(1, min(frames // 4, dims["given_frames"])),
+            "autoencoder_frames": min(max(4, frames // 2), dims["autoencoder_frames"]),
+            "latent_channels": min(8, dims["latent_channels"]),
+            "guidance_scale": min(2.0, dims["guidance_scale"]),
+            "sampling_steps": min(16, dims["sampling_steps"]),
+            "time_features": min(64, dims["time_features"]),
+            "d_model": width,
+            "n_layers": min(4, dims["n_layers"]),
+            "n_heads": next(heads),
+            "d_ff": min(192, dims["d_ff"]),
+            "steps": 700,
+            "global_batch": 16,
+            "micro_batch": 16,
+            "learning_rate": 0.003,
+            "warmup_steps": 20,
+            "codec_share": 0.4,
+            "log_interval": 50,
+            "eval_interval": 350,
+            "eval_samples": 48,
+            "checkpoint_interval": 350,
+        }
+
+    def network_files(self, switches: Mapping[str, Any]) -> Mapping[str, str]:
+        told = switches["conditioned"]
+        return {p: f for p, f in self.networks.items() if told or p != "prompt_encoder"}
+
+    def folders(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
+        return (*self.programs, *(("speech",) if switches["sound"] == "speech" else ()))
+
+    def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
+        idle = () if switches["conditioned"] else ("tokenizer", "prompts")
+        idle += () if switches["continued"] else ("starts",)
+        return idle if switches["bpe"] else (*idle, "bpe")
+
+    def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
+        if not dims["conditioned"]:
+            return {"infer_args": "--opening sound.wav"}
+        said = "sa mi to" if dims["sound"] == "speech" else "a low saw arpeggio, fast"
+        byte_level = not latents.prompt_switches(dims)["bpe"]
+        return {
+            "tokenizer": "byte-level" if byte_level else "byte-level BPE",
+            "infer_args": f"--prompt '{said}'",
+        }
+
+    def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
+        codes = ["batch", dims["frames"], dims["latent_channels"]]
+        shapes: dict[str, list[Any]] = {"autoencoder": codes, "noise": codes, "denoiser": codes}
+        if dims["conditioned"]:
+            shapes["prompt"] = ["batch", dims["prompt_length"], dims["text_d_model"]]
+        return {"prompt": []} | shapes | {"loss": []}
+
+    def alternatives(self, dims: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        yield from super().alternatives(dims)
+        if dims["latent_channels"] > 1:
+            half = dims["latent_channels"] // 2
+            removed = f"half of the code's channels: {half} remain"
+            yield "Code channels", removed, {"latent_channels": half}
+        if dims["conditioned"] and dims["text_n_layers"] > 1:
+            half = dims["text_n_layers"] // 2
+            removed = f"half of the prompt encoder's layers: {half} remain"
+            yield "Text depth", removed, {"text_n_layers": half}
+
+
+def samples_of(dims: Mapping[str, Any]) -> int:
+    """Samples of a clip."""
+    return dims["frames"] * hop_of(dims)
+
+
+def seconds_of(dims: Mapping[str, Any]) -> float:
+    """Seconds of a clip."""
+    return samples_of(dims) / dims["sample_rate"]
+
+
+def code_ratios(rate: int) -> tuple[int, ...]:
+    """Four ratios, falling, that leave about `FRAME_RATE` codes of a second of sound."""
+    return customary_ratios(2 * rate)  # as many as a codec of twice the rate
+
+
+def coder_dims(dims: Mapping[str, Any]) -> dict[str, Any]:
+    """The dimensions of a codec with the convolutions of this autoencoder."""
+    return {**dims, "codebook_size": 2, "n_codebooks": 1, "codebook_decay": 0.9}
+
+
+def autoencoder_dims(room: float, dims: Mapping[str, Any]) -> dict[str, Any]:
+    """The dimensions of the largest customary autoencoder of at most `room` parameters."""
+    names = ("num_filters", "n_residual_layers", "n_lstm_layers", "codebook_dim")
+    fixed = {n: dims[n] for n in CODEC if n not in _QUANTISED and n not in names}
+    fixed |= {"latent_channels": dims["latent_channels"]}
+    items = tuple((n, tuple(v) if isinstance(v, list | tuple) else v) for n, v in fixed.items())
+    found: dict[str, Any] = {}
+    for sizes in _AUTOENCODERS:
+        trial = dict(zip(names, sizes, strict=True))
+        if found and _autoencoder_params(items, sizes) > room:
+            break
+        found = trial
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _autoencoder_params(items: tuple[tuple[str, Any], ...], sizes: tuple[int, ...]) -> int:
+    names = ("num_filters", "n_residual_layers", "n_lstm_layers", "codebook_dim")
+    return WaveAutoencoder(dict(items) | dict(zip(names, sizes, strict=True))).count()
+
+
+def _whole_heads(base: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Any]:
+    """Dimensions whose heads divide the width."""
+    dims = {name: value for name, value in base.items() if name != "head_dim"}
+    if "n_heads" not in pins:
+        near = (n for n in range(1, dims["n_heads"] + 1) if dims["d_model"] % n == 0)
+        dims["n_heads"] = max(near)
+    return dims

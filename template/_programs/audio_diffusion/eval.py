@@ -1,0 +1,161 @@
+"""Evaluate a trained model on held-out sounds, beside what takes no model.
+
+    python -m PACKAGE.eval
+
+Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and writes
+`results/eval.json`. The loss is the mean squared error of the denoiser, each held-out sound with
+noise and a time of its own; predicting zero is the trivial answer. The log-spectral distance is
+that of a made sound to the one its prompt, or its beginning, belongs to; the autoencoder's is what
+is lost between sound and codes, and a training sound is picked blindly.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import load_model, newest_run
+from .config import Config
+from .data import Corpus, clip_samples, fit, load_sound, prepare
+from .diffusion import denoising_loss
+from .measures import log_spectrum, spectral_distance
+from .noise import starting_noise
+from .parallel import Workers, join_workers, leave_workers
+from .results import Table
+
+WINDOW = 256  # samples of a spectrum
+MADE = 48  # held-out sounds that others are made for
+
+
+@dataclass(frozen=True)
+class Score:
+    """Squared errors over some sounds."""
+
+    squares: float
+    clips: int
+
+    @property
+    def loss(self) -> float:
+        """Mean squared error."""
+        return self.squares / self.clips
+
+
+@torch.no_grad()
+def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Score:
+    """A model's score on the first `limit` held-out sounds, in every process the same."""
+    was_training = model.training
+    model.eval()
+    squares, clips = 0.0, 0
+    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
+        count = len(batch["waveform"])
+        with workers.autocast():
+            squares += model.loss(workers.move(batch)).item() * count
+        clips += count
+    model.train(was_training)
+    return Score(squares, clips)
+
+
+@torch.no_grad()
+def zero_score(model: nn.Module, corpus: Corpus, workers: Workers) -> Score:
+    """The same for a denoiser that answers zero."""
+    squares, clips = 0.0, 0
+    for batch in corpus.val_batches(corpus.config.micro_batch):
+        batch = workers.move(batch)
+        clean = model.encode(batch["waveform"])
+        loss = denoising_loss(
+            corpus.config,
+            lambda noisy, _: torch.zeros_like(noisy),
+            clean,
+            batch["noise"],
+            batch["quantiles"],
+        )
+        squares, clips = squares + loss.item() * len(clean), clips + len(clean)
+    return Score(squares, clips)
+
+
+@torch.inference_mode()
+def distances(
+    model: nn.Module, corpus: Corpus, workers: Workers, made: int = MADE
+) -> dict[str, float]:
+    """Mean log-spectral distances in decibels to held-out sounds: made, decoded, picked."""
+    config, found = corpus.config, {"made": [], "decoded": [], "picked": []}
+    blind, noise = picked(corpus), starting_noise(config, config.seed, made)
+    for batch in corpus.val_batches(config.micro_batch, made):
+        batch = workers.move(batch)
+        wanted, count = batch["waveform"], len(batch["waveform"])  # (B, 1, N)
+        start, noise = noise[:count].to(workers.device), noise[count:]
+        sounds = {
+            "made": model.generate(batch, start, config.sampling_steps, config.guidance_scale),
+            "decoded": model.decode(model.encode(wanted)),
+            "picked": torch.stack([next(blind) for _ in wanted])[:, None].to(workers.device),
+        }
+        truth = log_spectrum(wanted[:, 0], WINDOW)
+        for name, sound in sounds.items():
+            found[name].append(spectral_distance(log_spectrum(sound[:, 0], WINDOW), truth))
+    return {name: torch.cat(values).mean().item() for name, values in found.items()}
+
+
+def picked(corpus: Corpus) -> Iterator[Tensor]:
+    """Training sounds, one after the other, for nobody's prompt."""
+    config, rng = corpus.config, Random(f"{corpus.config.seed}/picked")
+    samples = clip_samples(config)
+    while True:
+        yield fit(load_sound(rng.choice(corpus.train)["sound"], config), 0.0, samples)
+
+
+def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
+    """Score the newest checkpoint of a run on its held-out sounds."""
+    workers = join_workers(Config.tiny(device=device))
+    config, model, steps = load_model(run_dir, workers.device)
+    prepare(config)
+    corpus = Corpus(config)
+    found, zero = score(model, corpus, workers), zero_score(model, corpus, workers)
+    far = distances(model, corpus, workers, made)
+    leave_workers(workers)
+    return Table(
+        title="Held-out evaluation",
+        context=f"{run_dir} after {steps:,} steps, {found.clips:,} sounds",
+        columns=("predictor", "denoising loss", "log-spectral distance (dB)"),
+        rows=(
+            ("this model", found.loss, far["made"]),
+            ("zero", zero.loss, None),
+            ("a training sound", None, far["picked"]),
+            ("autoencoder alone", None, far["decoded"]),
+        ),
+        figures={
+            "steps": steps,
+            "sounds": found.clips,
+            "loss": found.loss,
+            "zero_loss": zero.loss,
+            "distance_db": far["made"],
+            "trivial_distance_db": far["picked"],
+            "autoencoder_distance_db": far["decoded"],
+        },
+    )
+
+
+def main() -> None:
+    """Read the flags, evaluate, print and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
+    parser.add_argument("--made", type=int, default=MADE, help="sounds to make and compare")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    args = parser.parse_args()
+    run_dir = args.run_dir or newest_run()
+    if run_dir is None:
+        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
+    try:
+        table = evaluate(str(run_dir), args.device, args.made)
+    except ValueError as error:
+        parser.exit(2, f"error: {error}\n")
+    print(table.plain())
+    print(f"wrote {table.save('eval')}")
+
+
+if __name__ == "__main__":
+    main()

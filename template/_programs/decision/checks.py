@@ -1,0 +1,17 @@
+"""What the dimensions of a decision transformer must satisfy."""
+
+
+def check_model(config) -> None:
+    """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
+    require(
+        config.context_steps <= config.max_episode,
+        "--context-steps is above --max-episode: no episode is that long",
+    )
+    if config.actions == "discrete":
+        require(config.num_actions > 1, "--num-actions must be at least 2")
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `ValueError` unless the condition holds."""
+    if not condition:
+        raise ValueError(message)

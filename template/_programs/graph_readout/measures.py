@@ -1,0 +1,68 @@
+"""How good the answers about held-out graphs are."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from .config import Config
+from .data import Corpus
+from .parallel import Workers
+from .scores import Score
+
+Tensors = Mapping[str, Tensor]
+
+
+@torch.no_grad()
+def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Score:
+    """A model's score on the first `limit` held-out graphs, in every process the same."""
+    total, graphs = 0.0, 0
+    found: dict[str, list[Tensor]] = {}
+    training = model.training
+    model.eval()
+    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
+        batch = workers.move(batch)
+        with workers.autocast():
+            outputs, loss = model(batch), model.loss(batch)
+        size = len(batch["sizes"])
+        total, graphs = total + loss.item() * size, graphs + size
+        for name, output in outputs.items():
+            found.setdefault(name, []).append(output.float().cpu())
+    model.train(training)
+    joined = {name: torch.cat(pieces) for name, pieces in found.items()}
+    right = corpus.targets(corpus.val[:limit])
+    return Score(total / graphs, graphs, measure(joined, right, corpus, corpus.config))
+
+
+def measure(found: Tensors, right: Tensors, corpus: Corpus, config: Config) -> dict[str, float]:
+    """How good outputs are; values are measured in their own unit."""
+    measures = {}
+    if config.gives_label:
+        hits = found["label"].argmax(dim=-1) == right["labels"]
+        measures["accuracy"] = hits.float().mean().item()
+    if config.gives_value:
+        errors = (found["value"] - right["values"]).abs() * corpus.deviation
+        measures["mean absolute error"] = errors.mean().item()
+    if config.gives_embedding:
+        cosines = (found["embedding"] @ found["embedding"].T).fill_diagonal_(-2.0)
+        nearest = right["groups"][cosines.argmax(dim=1)]
+        measures["recall@1"] = (nearest == right["groups"]).float().mean().item()
+    return measures
+
+
+def trivial(corpus: Corpus) -> dict[str, Score]:
+    """The same measures of the majority class, of the mean, and of chance."""
+    right = corpus.targets(corpus.val)
+    measures, names = {}, []
+    if corpus.config.gives_label:
+        commonest = corpus.targets(corpus.train)["labels"].bincount().argmax()
+        measures["accuracy"] = (right["labels"] == commonest).float().mean().item()
+        names.append("majority class")
+    if corpus.config.gives_value:
+        measures["mean absolute error"] = (right["values"].abs() * corpus.deviation).mean().item()
+        names.append("mean")
+    if corpus.config.gives_embedding:
+        same = (right["groups"][:, None] == right["groups"]).sum(dim=1) - 1  # (G,)
+        measures["recall@1"] = (same / max(1, len(same) - 1)).mean().item()
+        names.append("chance")
+    return {", ".join(names): Score(None, len(corpus.val), measures)}

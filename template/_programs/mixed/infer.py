@@ -1,0 +1,111 @@
+"""Predict the outputs of samples by a trained model.
+
+    python -m PACKAGE.infer --input samples.csv
+
+Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and writes
+`results/predictions.csv` with a row for each sample, `results/outputs.npz` with what every head
+gave, and in `results/predictions/` each output in its own kind of file: a text, PNG, WAV, GIF, CSV,
+OBJ or JSON. `--input` is a CSV or JSONL file with a column for each input; without it held-out
+samples are taken. Before any training it uses the untrained tiny model.
+"""
+
+import argparse
+import csv
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+
+from . import data
+from .checkpoint import load_model, newest_run
+from .config import Config
+from .model import build_model
+from .parallel import pick_device
+from .results import RESULTS
+
+
+@torch.inference_mode()
+def predict(args: argparse.Namespace) -> tuple[list[dict[str, str]], str]:
+    """A row about each sample, and a line on where the answers come from; writes the artifacts."""
+    device = pick_device(args.device)
+    run_dir = args.run_dir or newest_run()
+    if run_dir is None:
+        config = Config.tiny(run_dir="runs/untrained")
+        model = build_model(config).to(device).eval()
+        origin = "untrained tiny model (no run below runs/ yet; train first)"
+    else:
+        config, model, steps = load_model(run_dir, device)
+        origin = f"{run_dir} after {steps:,} steps"
+    data.prepare(config)
+    corpus = data.Corpus(config)
+    samples = corpus.val
+    if args.input is not None:
+        samples = list(data.read_table(args.input, data.inputs_of(config)))
+    samples = samples[: args.limit]
+    if not samples:
+        raise ValueError(f'--input "{args.input}": no samples there')
+    batch = {name: tensor.to(device) for name, tensor in corpus.inputs(samples).items()}
+    if config.gives_text:
+        end = data.kind("text", config).load_tokenizer(config).end
+        outputs = model.predict(batch, end)
+    else:
+        outputs = model.predict(batch)
+    outputs = {name: tensor.cpu() for name, tensor in outputs.items()}
+    folder = RESULTS / "predictions"
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(RESULTS / "outputs.npz", **{name: x.float().numpy() for name, x in outputs.items()})
+    rows = []
+    for i, sample in enumerate(samples):
+        row = {"sample": str(i), **shown(sample, config)}
+        for name, column in data.outputs_of(config).items():
+            stem = folder / f"{i:03d}_{name}"
+            note = corpus.notes[column]
+            row[f"predicted {name}"] = writer(name, config).write(
+                name, outputs, i, note, stem, config
+            )
+        rows.append(row)
+    return rows, origin
+
+
+def writer(name: str, config: Config) -> ModuleType:
+    """The module that writes an output."""
+    if name == "audio":
+        return import_module(".sounds", __package__)
+    return data.kind(name, config)
+
+
+def shown(sample: dict, config: Config) -> dict[str, str]:
+    """What a row of the table says about a sample, as far as words and numbers can."""
+    if "number" in sample:
+        known = data.synthetic.concept(sample["number"])
+        return {"concept": data.synthetic.KINDS[known.kind], "level": f"{known.level:.2f}"}
+    return {name: str(sample[name])[:60] for name in data.inputs_of(config)}
+
+
+def main() -> None:
+    """Read the flags, predict, print and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser.add_argument("--input", type=Path, help="CSV or JSONL (default: held-out samples)")
+    parser.add_argument("--limit", type=int, default=12, help="at most so many samples")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    try:
+        rows, origin = predict(parser.parse_args())
+    except ValueError as error:
+        parser.exit(2, f"error: {error}\n")
+    path = RESULTS / "predictions.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, fieldnames=list(rows[0]), extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+    for row in rows[:8]:
+        print("; ".join(f"{name}: {value}" for name, value in row.items()))
+    print(f"[{origin}]\nwrote {path} and what lies beside it")
+
+
+if __name__ == "__main__":
+    main()

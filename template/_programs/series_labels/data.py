@@ -1,0 +1,159 @@
+"""Series with labels as tensors: batches that are functions of the seed and the step.
+
+The series are the built-in ones, or those that `--data` names: a folder with a folder of CSV
+tables per class, or one CSV with a series per row, its label first. A seeded draw for each series
+decides whether it is held out. Of long series the end is read; before short ones nothing is known.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .config import Config
+from .series import LABEL, read_table
+from .synthetic import CLASSES, synthetic_series
+
+SYNTHETIC = 4_000  # built-in series
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Values, (steps, variables), NaN where unknown, and what they are called."""
+
+    title: str
+    values: np.ndarray
+    label: str
+
+
+class Corpus:
+    """Training and held-out series."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.own = read_own(config.data) if config.data else []
+        self.names = sorted({s.label for s in self.own}) or list(CLASSES[: config.num_classes])
+        count = len(self.own) or SYNTHETIC
+        rng = Random(f"{config.seed}/split")
+        held_out = [rng.random() < config.val_fraction for _ in range(count)]
+        self.train = [i for i, out in enumerate(held_out) if not out]
+        self.val = [i for i, out in enumerate(held_out) if out]
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """A series by number, (steps, variables), and its class."""
+        if self.own:
+            series = self.own[index]
+            return series.values, self.names.index(series.label)
+        config = self.config
+        return synthetic_series(
+            config.seed, index, config.lookback, config.num_variables, config.num_classes
+        )
+
+    def title(self, index: int) -> str:
+        """What a series is called."""
+        return self.own[index].title if self.own else f"series {index}"
+
+    def train_batch(self, step: int, rows: range) -> dict[str, Tensor]:
+        """Series `rows` of the step's global batch; see `batch`."""
+        rng = Random(f"{self.config.seed}/batch/{step}")
+        chosen = rng.choices(self.train, k=self.config.global_batch)
+        return self.batch([chosen[row] for row in rows])
+
+    def val_batches(self, batch_size: int, limit: int | None = None) -> Iterator[dict[str, Tensor]]:
+        """The held-out series, in order, at most `limit` of them."""
+        chosen = self.val[:limit]
+        for first in range(0, len(chosen), batch_size):
+            yield self.batch(chosen[first : first + batch_size])
+
+    def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Series by number: "values" and "known", (B, T, M), and "labels", (B,)."""
+        values, labels = zip(*map(self.read, indices), strict=True)
+        return window(self.config, values) | {"labels": torch.tensor(labels)}
+
+
+def window(config: Config, series: Sequence[np.ndarray]) -> dict[str, Tensor]:
+    """The last `lookback` steps of series, and which values are known, (B, T, M) twice."""
+    cut = np.full((len(series), config.lookback, series[0].shape[1]), np.nan, np.float32)
+    for row, values in zip(cut, series, strict=True):
+        recent = values[-config.lookback :]
+        row[len(row) - len(recent) :] = recent
+    known = np.isfinite(cut)
+    return {"values": torch.from_numpy(np.where(known, cut, 0)), "known": torch.from_numpy(known)}
+
+
+def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Tensor]:
+    """Random values and labels, of a batch's shapes: for tests and speed."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (batch_size, config.lookback, config.num_variables)
+    return {
+        "values": torch.randn(shape, generator=generator),
+        "known": torch.ones(shape, dtype=torch.bool),
+        "labels": torch.randint(config.num_classes, (batch_size,), generator=generator),
+    }
+
+
+def prepare(config: Config) -> None:
+    """Check the series that `config` asks for, and note the names of their classes."""
+    corpus = Corpus(config)
+    if len(corpus.names) > config.num_classes:
+        raise ValueError(
+            f"--num-classes is {config.num_classes}; the series have {len(corpus.names)} classes"
+        )
+    for split, indices in (("training", corpus.train), ("held-out", corpus.val)):
+        if not indices:
+            raise ValueError(f'--data "{config.data}" leaves no {split} series: it has too few')
+    folder = Path(config.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(corpus.names, indent=2, ensure_ascii=False) + "\n"
+    (folder / "classes.json").write_text(text, encoding="utf-8")
+
+
+def class_names(config: Config) -> list[str]:
+    """The names of a run's classes; those of the built-in series before any training."""
+    path = Path(config.run_dir) / "classes.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else list(CLASSES)
+    return known + [f"class {i}" for i in range(len(known), config.num_classes)]
+
+
+def read_own(name: str) -> list[Labelled]:
+    """The series that `--data` names."""
+    path = Path(name)
+    found = table_files(path) if path.is_dir() else list(table_rows(path))
+    if not found:
+        raise ValueError(f'--data "{name}": no CSV tables in folders named after their classes')
+    if len({series.values.shape[1] for series in found}) > 1:
+        raise ValueError(f'--data "{name}": all series must have as many variables')
+    return found
+
+
+def table_files(folder: Path) -> list[Labelled]:
+    """The tables below a folder; the folder that each lies in names its class."""
+    found = []
+    for path in sorted(folder.rglob("*.csv")):
+        if path.parent != folder:
+            series = read_table(path)
+            values = np.where(series.known, series.values, np.nan)
+            found.append(Labelled(str(path.relative_to(folder)), values, path.parent.name))
+    return found
+
+
+def table_rows(path: Path) -> Iterator[Labelled]:
+    """The rows of a CSV: a label, then the values of one variable."""
+    if not path.is_file():
+        raise ValueError(f'--data "{path}": no such file or folder')
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.reader(file)):
+            if number == 0 and row and row[0].strip().lower() == LABEL:  # the head
+                continue
+            try:
+                values = [float(cell) if cell.strip() else np.nan for cell in row[1:]]
+            except ValueError:
+                raise ValueError(f'--data "{path}": row {number + 1} holds text') from None
+            if np.isfinite(values).any():
+                yield Labelled(f"row {number + 1}", np.array(values)[:, None], row[0])

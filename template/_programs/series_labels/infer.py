@@ -1,0 +1,91 @@
+"""Say what kind of series those are.
+
+    python -m PACKAGE.infer --series recordings/
+
+Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and writes
+`results/predictions.csv`, a row for each series, and `results/predictions.png`. `--series` names
+what `--data` of training could: a folder with folders of CSV tables, or a CSV with a series per
+row. Without it held-out series are read, and those with wrong answers are red. Before any training
+it uses the untrained tiny model.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .checkpoint import load_model, newest_run
+from .config import Config
+from .data import Corpus, class_names, read_own, window
+from .model import build_model
+from .parallel import pick_device
+from .plot import INK, RED, Line, Panel, draw
+from .results import RESULTS
+
+SHOWN = 8  # panels of the picture, at most
+
+
+def chosen(config: Config, path: str | None, limit: int) -> list[tuple[str, np.ndarray, str]]:
+    """At most `limit` series: title, values, (steps, variables), and label."""
+    if path:
+        return [(s.title, s.values, s.label) for s in read_own(path)[:limit]]
+    corpus = Corpus(config)
+    found = [(corpus.title(i), *corpus.read(i)) for i in corpus.val[:limit]]
+    return [(title, values, corpus.names[label]) for title, values, label in found]
+
+
+def save(series: list[tuple[str, np.ndarray, str]], answers: list[tuple[str, float]]) -> list[Path]:
+    """Write the table and the picture."""
+    RESULTS.mkdir(exist_ok=True)
+    table, picture = RESULTS / "predictions.csv", RESULTS / "predictions.png"
+    panels = []
+    with open(table, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["series", "predicted", "probability", "label"])
+        for (title, values, label), (answer, share) in zip(series, answers, strict=True):
+            rows.writerow([title, answer, f"{share:.4f}", label])
+            line = Line(0, values[:, 0], INK if answer == label else RED)
+            panels.append(Panel(f"{title}: {answer} ({share:.0%}), is {label}", [line]))
+    draw(panels[:SHOWN]).save(picture)
+    return [table, picture]
+
+
+def main() -> None:
+    """Read the flags, predict, print and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser.add_argument("--series", help="folder or CSV of series (default: held-out ones)")
+    parser.add_argument("--limit", type=int, default=24, help="at most so many series")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    args = parser.parse_args()
+    device = pick_device(args.device)
+    run_dir = args.run_dir or newest_run()
+    try:
+        if run_dir is None:
+            config = Config.tiny()
+            model = build_model(config).to(device).eval()
+            origin = "untrained tiny model (no run below runs/ yet; train first)"
+        else:
+            config, model, steps = load_model(run_dir, device)
+            origin = f"{run_dir} after {steps:,} steps"
+        series = chosen(config, args.series, args.limit)
+    except ValueError as error:
+        parser.exit(2, f"error: {str(error).replace('--data', '--series')}\n")
+    batch = window(config, [values for _, values, _ in series])
+    with torch.inference_mode():
+        scores = model(batch["values"].to(device), batch["known"].to(device))
+    best = scores.float().softmax(dim=-1).max(dim=-1)
+    names = class_names(config)
+    likeliest = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    answers = [(names[number], share) for number, share in likeliest]
+    for (title, _, label), (answer, share) in zip(series[:8], answers, strict=False):
+        print(f"{title}: {answer} ({share:.0%}), is {label}")
+    print(f"[{origin}]\nwrote {' and '.join(map(str, save(series, answers)))}")
+
+
+if __name__ == "__main__":
+    main()
