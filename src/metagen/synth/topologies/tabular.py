@@ -225,7 +225,7 @@ class TabularTopology(TableTopology):
     """A token for each cell of a row, and attention among them."""
 
     id = "tabular_transformer"
-    phrase = "feature-token transformer"
+    phrase = "transformer over columns"
     table = TRANSFORMER
     aliases = TableTopology.aliases | {"attention_n_heads": "n_heads"}
     floor = {"d_model": 16, "n_layers": 1, "n_heads": 1, "head_dim": 16, "d_ff": 16}
