@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..trace import Array
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,16 @@ class Part:
         """Forward FLOPs over `batch` sequences of `length` positions; the children's sum."""
         return sum((c.flops(batch, length) for c in self.children.values()), Flops())
 
+    def forward(self, x: Any) -> Any:
+        """The pass of the PyTorch module on arrays of a `Trace`; the children in order."""
+        for child in self.children.values():
+            x = child(x)
+        return x
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """As `nn.Module` does: the forward pass."""
+        return self.forward(*args, **options)
+
     def state_elements(self, length: int) -> int:
         """Elements of decode state (KV cache) that one sequence of `length` positions keeps."""
         return sum(c.state_elements(length) for c in self.children.values())
@@ -174,6 +189,14 @@ class Repeat(Part):
     def flops(self, batch: int, length: int) -> Flops:
         return self.block.flops(batch, length) * self.n
 
+    def forward(self, x: Array, *args: Any, **options: Any) -> Array:
+        """The blocks in a row; all of them take the same further arguments."""
+        trace, block = x.trace, self.block
+        if self is not trace.blocks:
+            return trace.repeat(self.n, lambda y: block(y, *args, **options), x)
+        run = partial(block.forward, **options)
+        return trace.repeat(self.n, lambda y: trace.checkpointed(run, y, *args), x)
+
     def state_elements(self, length: int) -> int:
         return self.n * self.block.state_elements(length)
 
@@ -190,6 +213,12 @@ class Linear(Part):
     def flops(self, batch: int, length: int) -> Flops:
         return Flops(2 * batch * length * self.tensors["weight"].numel)
 
+    def forward(self, x: Array) -> Array:
+        """(..., in_features) -> (..., out_features)."""
+        rows, columns = self.tensors["weight"].shape
+        shape = (*x.shape[:-1], rows)
+        return x.trace.project(x, self, shape, 2 * prod(shape) * columns)
+
 
 class Embedding(Part):
     """Twin of `nn.Embedding`: weight (rows, width); a lookup costs no FLOPs."""
@@ -197,3 +226,8 @@ class Embedding(Part):
     def __init__(self, rows: int, width: int) -> None:
         super().__init__()
         self.parameter("weight", rows, width)
+
+    def forward(self, x: Array) -> Array:
+        """(...,) -> (..., width); backward keeps the indices alone, which a batch holds anyway."""
+        shape = (*x.shape, self.tensors["weight"].shape[1])
+        return x.trace.compute((x.trace.weight(self),), shape, read=0)

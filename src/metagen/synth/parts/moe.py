@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..trace import concatenate
 from .base import Flops, Linear, Part, Repeat
 from .mlp import MLP
+
+if TYPE_CHECKING:
+    from ..trace import Array
 
 
 class MixtureOfExperts(Part):
@@ -18,16 +24,42 @@ class MixtureOfExperts(Part):
         *,
         gated: bool = True,
         bias: bool = False,
+        activation: str = "silu",
+        norm_topk: bool = True,
     ) -> None:
         super().__init__()
+        self.norm_topk = norm_topk
         self.n_experts, self.top_k = n_experts, top_k
         self.router = Linear(d_model, n_experts)
-        self.experts = Repeat(MLP(d_model, d_ff, gated=gated, bias=bias), n_experts)
+        expert = MLP(d_model, d_ff, gated=gated, bias=bias, activation=activation)
+        self.experts = Repeat(expert, n_experts)
 
     def flops(self, batch: int, length: int) -> Flops:
         """The router, and `top_k` experts for each position."""
         visited = self.experts.block.flops(batch, length) * self.top_k
         return self.router.flops(batch, length) + visited
+
+    def forward(self, x: Array) -> Array:
+        """(B, T, d_model) -> the same; every expert gets its even share of the visits."""
+        trace, k, experts = x.trace, self.top_k, self.n_experts
+        tokens = x.flatten(0, 1)  # (N, D)
+        odds = self.router(tokens).float().softmax()  # (N, E)
+        weights = odds.take(tokens.shape[0], k)
+        if self.norm_topk:
+            weights = weights / weights.sum(-1, keepdim=True)
+        visits = tokens.shape[0] * k
+        order = trace.new((visits,), "int64")
+        trace.keep(order)
+        sorted_tokens = tokens.take(visits, tokens.shape[1])  # (N * k, D)
+        share, left = divmod(visits, experts)
+        sizes = [share + (i < left) for i in range(experts)]
+        outputs = [
+            trace.distinct(self.experts.block, piece) for piece in sorted_tokens.split(sizes, 0)
+        ]
+        y = concatenate(outputs, 0) * weights.flatten().take(visits, 1).to(x.dtype)
+        trace.keep(y)
+        y = y.take(visits, tokens.shape[1])  # back in the order of the tokens
+        return y.view(*tokens.shape[:1], k, -1).sum(1).view(*x.shape)
 
     def idle(self, *, quantizable_only: bool = False) -> int:
         expert = self.experts.block.count(quantizable_only=quantizable_only)
