@@ -55,10 +55,23 @@ class Storage:
 
 @dataclass(slots=True)
 class Op:
-    """A kernel, `times` over: its FLOPs, and the bytes that it reads and writes."""
+    """A kernel, `times` over.
+
+    Attributes:
+        flops: floating-point operations.
+        moved: bytes that it reads and writes; `weights` of them are a matrix of weights.
+        wide: bytes of the gradients of its output and its inputs, which backward holds at once.
+        held: bytes that all kernels up to this one keep for backward.
+        learned: bytes of the gradients of all weights up to this one.
+        times: how many of it there are; `held` and `learned` are those of the last.
+    """
 
     flops: float
     moved: float
+    weights: float
+    wide: float
+    held: float
+    learned: float
     times: int = 1
 
 
@@ -305,6 +318,7 @@ class Trace:
         live, peak: bytes that are, and at most were, allocated; weights and inputs aside.
         saved: bytes that backward needs; `casts` of them are bf16 copies of weights.
         recomputed: bytes that the largest checkpointed block keeps while it is computed again.
+        learned: bytes of the weights' gradients, in fp32.
         ops: every kernel.
     """
 
@@ -320,7 +334,7 @@ class Trace:
     ) -> None:
         self.learns, self.weights, self.autocast = learns, weights, autocast
         self.accelerator, self.checkpointing = accelerator, checkpointing
-        self.live = self.peak = self.saved = self.casts = self.recomputed = 0
+        self.live = self.peak = self.saved = self.casts = self.recomputed = self.learned = 0
         self.ops: list[Op] = []
         self._kept: dict[int, Storage] = {}
         self._casts: dict[tuple[int, str], Array] = {}
@@ -344,6 +358,7 @@ class Trace:
     def weight(self, part: Part, name: str = "weight") -> Array:
         """A parameter or buffer of a part."""
         tensor = part.tensors[name]
+        self.learned += 4 * tensor.numel if tensor.trainable and self.learns else 0
         return self.given(*tensor.shape, dtype=self.weights, grad=tensor.trainable)
 
     def scalar(self, grad: bool) -> Array:
@@ -365,8 +380,9 @@ class Trace:
         nbytes = prod(shape) * SIZES[dtype]
         if read is None:
             read = sum(a.nbytes for a in inputs)
-        self.ops.append(Op(flops, read + nbytes))
         grad = self.learns and any(a.grad for a in inputs)
+        wide = nbytes + sum(a.nbytes for a in inputs if a.grad) if grad else 0
+        self.ops.append(Op(flops, read + nbytes, 0, wide, self.saved, self.learned))
         return Array(self, shape, dtype, Storage(self, nbytes), grad)
 
     def keep(self, array: Array) -> None:
@@ -375,6 +391,8 @@ class Trace:
         if self.learns and storage.nbytes and id(storage) not in self._kept:
             self._kept[id(storage)] = storage
             self.saved += storage.nbytes
+            if self.ops:
+                self.ops[-1].held = self.saved
 
     def combine(
         self, a: Array, b: Array | float, *, product: bool = False, quotient: bool = False
@@ -384,6 +402,8 @@ class Trace:
             return a.apply("scale")
         wide = "fp32" if "fp32" in (a.dtype, b.dtype) else a.dtype
         out = self.compute((a, b), broadcast(a, b), wide)
+        if not product:  # both sides take the same gradient
+            self.ops[-1].wide = out.nbytes if out.grad else 0
         if product and (b.grad or quotient and a.grad):
             self.keep(b if quotient and not b.grad else a)
         if product and (a.grad or quotient and b.grad):
@@ -423,6 +443,7 @@ class Trace:
         """A product with a weight: of a linear layer, or a convolution."""
         w, x = self.matrix(part, weight), self.lowered(x)
         out = self.compute((x, w), shape, x.dtype, flops)
+        self.ops[-1].weights = w.nbytes
         if out.grad and x.grad:
             before = self.saved
             self.keep(w)
@@ -481,17 +502,20 @@ class Trace:
         x = self.distinct(body, x)
         if n < 2:
             return x
-        first, saved, casts = len(self.ops), self.saved, self.casts
+        first, saved, casts, learned = len(self.ops), self.saved, self.casts, self.learned
         before, live, self.peak = self.peak, self.live, self.live
         x = self.distinct(body, x)
         more = n - 2
         for op in self.ops[first:]:
             op.times *= n - 1
+            op.held += more * (self.saved - saved)
+            op.learned += more * (self.learned - learned)
         grown, inner = self.live - live, self.peak - live
         self._standing += more * grown
         self.live += more * grown
         self.saved += more * (self.saved - saved)
         self.casts += more * (self.casts - casts)
+        self.learned += more * (self.learned - learned)
         self.peak = max(before, live + more * grown + inner)
         return x
 
@@ -527,6 +551,14 @@ class Trace:
             yield
         finally:
             self.learns = learns
+
+    @property
+    def backward_peak(self) -> float:
+        """Bytes at the widest moment of backward: what is kept still, and gradients.
+
+        Weights have theirs from when their operation is passed; no gradient is left from before.
+        """
+        return max((op.held + op.wide + self.learned - op.learned for op in self.ops), default=0)
 
     def close(self) -> Trace:
         """Let go of what is held for backward; the accounts stay."""
