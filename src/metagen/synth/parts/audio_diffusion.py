@@ -82,7 +82,7 @@ class AudioDiffusion(Part):
 def audio_block(dims: Mapping[str, Any]) -> DitBlock:
     """A block of the denoiser."""
     text = (dims["text_d_model"], dims["prompt_length"]) if dims["conditioned"] else ()
-    return DitBlock(dims["d_model"], dims["d_ff"], *text)
+    return DitBlock(dims["d_model"], dims["n_heads"], dims["d_ff"], *text)
 
 
 def hop_of(dims: Mapping[str, Any]) -> int:

@@ -9,8 +9,14 @@ from typing import Any
 from .autoencoder_kl import Autoencoder
 from .base import Flops, Linear, Part, Repeat
 from .convnets import Numbered
-from .dit_block import DitAttention, FinalLayer, PerSample, TimeEmbedding
-from .mlp import MLP
+from .dit_block import (
+    DitAttention,
+    FinalLayer,
+    Modulation,
+    PerSample,
+    TimeEmbedding,
+    dit_mlp,
+)
 from .norms import Norm
 from .prompt_encoder import PromptEncoder
 
@@ -85,8 +91,8 @@ class StreamAttention(DitAttention):
     `flops` are those of one chunk; `length` is the past.
     """
 
-    def __init__(self, width: int, present: int) -> None:
-        super().__init__(width, width)
+    def __init__(self, width: int, n_heads: int, present: int) -> None:
+        super().__init__(width, n_heads, width)
         self.present = present
 
     def flops(self, batch: int, length: int) -> Flops:
@@ -105,11 +111,13 @@ class StreamBlock(Part):
     def __init__(self, dims: Mapping[str, Any]) -> None:
         super().__init__()
         width, self.present = dims["d_model"], chunk_length(dims)
-        self.modulation = PerSample(width, 6 * width)
-        self.attn = StreamAttention(width, self.present)
-        self.mlp = MLP(width, dims["d_ff"], gated=False, bias=True)
+        self.modulation = Modulation(width, 6)
+        self.attn = StreamAttention(width, dims["n_heads"], self.present)
+        self.mlp = dit_mlp(width, dims["d_ff"])
         self.cross_norm = Norm(width, "layernorm", True)
-        self.cross_attn = DitAttention(width, dims["text_d_model"], dims["prompt_length"])
+        self.cross_attn = DitAttention(
+            width, dims["n_heads"], dims["text_d_model"], dims["prompt_length"]
+        )
 
     def flops(self, batch: int, length: int) -> Flops:
         others = (c.flops(batch, self.present) for n, c in self.children.items() if n != "attn")

@@ -27,7 +27,7 @@ class Dit(Part):
         self.time_embed = TimeEmbedding(dims["time_features"], width)
         if dims["condition"] == "class":
             self.label_embed = Embedding(dims["num_classes"] + 1, width)
-        self.blocks = Repeat(DitBlock(width, dims["d_ff"]), dims["n_layers"])
+        self.blocks = Repeat(DitBlock(width, dims["n_heads"], dims["d_ff"]), dims["n_layers"])
         self.final = FinalLayer(width, patch * patch * channels_out)
 
     def flops(self, batch: int, length: int) -> Flops:

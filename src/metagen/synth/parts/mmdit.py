@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .base import Flops, Linear, Part, Tensor
-from .dit_block import FinalLayer, PerSample, TimeEmbedding
-from .mlp import MLP
+from .dit_block import ConditionEmbedding, FinalLayer, Modulation, TimeEmbedding, dit_mlp
 from .norms import Norm
 from .vision import PatchEmbed
 
@@ -45,11 +44,11 @@ class Stream(Part):
     def __init__(self, dims: Mapping[str, Any], *, dual: bool = False, last: bool = False) -> None:
         super().__init__()
         width = dims["d_model"]
-        self.modulation = PerSample(width, (2 if last else 9 if dual else 6) * width)
+        self.modulation = Modulation(width, 2 if last else 9 if dual else 6)
         self.qkv = Projections(dims)
         if not last:
             self.o_proj = Linear(width, width, True)
-            self.mlp = MLP(width, dims["d_ff"], gated=False, bias=True)
+            self.mlp = dit_mlp(width, dims["d_ff"])
         if dual:
             self.own_attn = OwnAttention(dims)
 
@@ -115,7 +114,7 @@ class Mmdit(Part):
         self.buffer("pos_embed", 1, dims["largest_grid"] ** 2, width)
         self.patch_embed = PatchEmbed(channels_in, width, patch, side)
         self.time_embed = TimeEmbedding(dims["time_features"], width)
-        self.pooled_embed = TimeEmbedding(dims["pooled_dim"], width)
+        self.pooled_embed = ConditionEmbedding(dims["pooled_dim"], width)
         self.text_proj = Linear(dims["text_d_model"], width, True)
         self.blocks = MmditBlocks(dims)
         self.final = FinalLayer(width, patch * patch * channels_out)

@@ -31,7 +31,7 @@ def told(dims: Mapping[str, Any]) -> int:
 def shape_block(dims: Mapping[str, Any]) -> DitBlock:
     """One block, which looks at what it is told where it is told anything."""
     context = (dims["d_model"], told(dims)) if told(dims) else ()
-    return DitBlock(dims["d_model"], dims["d_ff"], *context)
+    return DitBlock(dims["d_model"], dims["n_heads"], dims["d_ff"], *context)
 
 
 class ShapeDit(Part):

@@ -25,7 +25,7 @@ class VideoBlock(DitBlock):
 
     def __init__(self, dims: Mapping[str, Any], along: str) -> None:
         text = (dims["text_d_model"], dims["prompt_length"]) if dims["reads_text"] else ()
-        super().__init__(dims["d_model"], dims["d_ff"], *text)
+        super().__init__(dims["d_model"], dims["n_heads"], dims["d_ff"], *text)
         self.along, self.size = along, grid(dims)
 
     def flops(self, batch: int, length: int) -> Flops:
