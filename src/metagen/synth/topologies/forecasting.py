@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import log10
 from typing import Any
 
@@ -21,11 +20,12 @@ from ..parts.forecasting import (
     patch_count,
 )
 from ..parts.mamba_lm import SSMBlock
-from ..solver import Frame, Shape, best_shapes, interpolate, required_fill, stack_shapes
-from .base import Node, Topology, Work
+from ..solver import Frame, Shape, best_shapes, interpolate
+from .base import Node, Work
 from .mamba_lm import ASPECT as SSM_ASPECT
 from .mamba_lm import SSM_TABLE, MambaTopology, mixer_bytes
-from .vit import ASPECT, NARROW
+from .stack import NARROW, StackTopology
+from .vit import ASPECT
 
 #: Steps, variables and patches of a series.
 SERIES: Mapping[str, Dim] = {
@@ -68,7 +68,7 @@ FORECAST_SETTINGS: Mapping[str, Dim] = {
 HEAD_SHARE = 0.25
 
 
-class SeriesTopology(Topology):
+class SeriesTopology(StackTopology):
     """Patches of every variable, blocks of attention and MLP, a head."""
 
     unit = "series"
@@ -91,6 +91,7 @@ class SeriesTopology(Topology):
         "patch_length": "Patch length",
         "lookback": "Look-back",
     }
+    narrow = NARROW
     #: Stride of patches of the customary length.
     overlaps = True
     masked = False
@@ -133,23 +134,6 @@ class SeriesTopology(Topology):
         each = QUANTILES if dims["answer"] == "quantiles" else 1
         head = patch_count(dims) * width * dims["horizon"] * each
         return "flatten" if head <= HEAD_SHARE * budget else "last"
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """As for every stack; narrower where head and positions take most of the budget."""
-        found = stack_shapes(self, budget, frame)
-        if frame.pins or found and found[0].params >= required_fill(budget) * budget:
-            return found
-        narrow = [*found] + [
-            shape
-            for width in NARROW
-            for shape in stack_shapes(self, budget, replace(frame, pins={"d_model": width}))
-        ]
-        smallest = min(narrow, key=lambda shape: shape.params)
-        fitting = [shape for shape in narrow if shape.params <= budget]
-        return sorted(fitting, key=lambda shape: -shape.params)[:5] or [smallest]
 
     def block(self, dims: Mapping[str, Any]) -> Part:
         return SeriesBlock(dims)

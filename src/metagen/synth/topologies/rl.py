@@ -175,9 +175,6 @@ class AgentTopology(Topology):
     def least(self, given: Mapping[str, Any]) -> int:
         return min(shape.params for shape in self._search(0, Frame(given)))
 
-    def minimum(self) -> int:
-        return self.least({})
-
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         """Candidates, best first: depth or channels near practice, the width fills the budget."""
         pinned = not frame.pins.keys().isdisjoint(("hidden_size", "n_layers", "conv_channels"))
