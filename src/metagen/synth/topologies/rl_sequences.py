@@ -11,8 +11,8 @@ from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.rl import DecisionBlock, DecisionTransformer, action_width
 from ..solver import Frame, interpolate
+from .agents import DECISIONS, AgentTopology
 from .base import Node, Pace
-from .rl import DECISIONS, AgentTopology
 from .stack import NARROW, StackTopology
 from .vit import ASPECT
 
