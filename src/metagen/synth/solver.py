@@ -13,7 +13,7 @@ from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .topologies.base import Topology
+    from .topologies.stack import StackTopology
 
 #: (budget, grid of d_model): coarser as models grow.
 _WIDTH_GRID = (
@@ -78,7 +78,7 @@ class Frame:
     counts: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
 
 
-def stack_shapes(topology: Topology, budget: float, frame: Frame) -> list[Shape]:
+def stack_shapes(topology: StackTopology, budget: float, frame: Frame) -> list[Shape]:
     """Candidates for a budget, best first.
 
     Without pins every candidate fits the budget. Pinned dimensions beat it: where nothing fits,
@@ -104,7 +104,7 @@ def best_shapes(
     return sorted(filled, key=lambda s: s.score) or sorted(fitting, key=lambda s: -s.params)[:5]
 
 
-def searched(topology: Topology, budget: float, frame: Frame) -> Iterator[Shape]:
+def searched(topology: StackTopology, budget: float, frame: Frame) -> Iterator[Shape]:
     base = topology.base(budget, frame)
     aspect = topology.aspect(budget)
     for d_model in _widths(budget, aspect, topology.bulk(base), frame.pins):
@@ -116,7 +116,7 @@ def searched(topology: Topology, budget: float, frame: Frame) -> Iterator[Shape]
             yield from _fill(topology, budget, dims, aspect, frame)
 
 
-def _affine(topology: Topology, dims: Mapping[str, Any], frame: Frame) -> tuple[int, int]:
+def _affine(topology: StackTopology, dims: Mapping[str, Any], frame: Frame) -> tuple[int, int]:
     """Parameters of a block as `fixed + per_unit · d_ff`, read off two counted blocks."""
     key = tuple(dims.get(k) for k in ("d_model", "n_heads", "n_kv_heads", "head_dim"))
     if key not in frame.counts:
@@ -125,7 +125,7 @@ def _affine(topology: Topology, dims: Mapping[str, Any], frame: Frame) -> tuple[
     return frame.counts[key]
 
 
-def _outside(topology: Topology, dims: Mapping[str, Any], frame: Frame) -> int:
+def _outside(topology: StackTopology, dims: Mapping[str, Any], frame: Frame) -> int:
     """Parameters outside the blocks: embeddings, final norm, head."""
     key = ("outside", *(dims.get(k) for k in ("d_model", "vocab_size", "tied")))
     if key not in frame.counts:
@@ -135,7 +135,7 @@ def _outside(topology: Topology, dims: Mapping[str, Any], frame: Frame) -> int:
 
 
 def _fill(
-    topology: Topology, budget: float, dims: dict[str, Any], aspect: float, frame: Frame
+    topology: StackTopology, budget: float, dims: dict[str, Any], aspect: float, frame: Frame
 ) -> Iterator[Shape]:
     """Every depth in reach, with the MLP width that fills the budget at that depth."""
     d_model, pins = dims["d_model"], frame.pins

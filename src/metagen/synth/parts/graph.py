@@ -6,6 +6,7 @@ adding to nodes by number is no matrix product, so PyTorch's counter misses it: 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,16 +17,16 @@ from .norms import Norm
 from .vision import Head
 
 
-class Conv(Part):
+class Conv(Part, ABC):
     """A message-passing layer over nodes with `degree` edges each."""
 
     def __init__(self, degree: int) -> None:
         super().__init__()
         self.degree = degree
 
+    @abstractmethod
     def messages(self) -> int:
         """FLOPs for each node, all its edges together, outside matrix products."""
-        raise NotImplementedError
 
     def flops(self, batch: int, length: int) -> Flops:
         """The projections, and what the messages cost beside them."""

@@ -213,9 +213,6 @@ class CodecTopology(Topology):
     def build(self, dims: Mapping[str, Any]) -> Codec:
         return Codec(dims)
 
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         """Candidates, best first, over filters, depths and features of a frame."""
         pinned = not frame.pins.keys().isdisjoint(_SEARCHED)

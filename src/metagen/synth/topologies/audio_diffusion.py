@@ -30,8 +30,9 @@ from .audio_codec import (
     sound_dims,
     tiny_codec,
 )
-from .base import Node, Topology, Work
+from .base import Node, Work
 from .codec_lm import MOST_SECONDS, customary_ratios
+from .stack import StackTopology
 from .video_diffusion import ASPECT, DENOISING, STEPS
 
 #: Seconds of a clip where the task states none (Liu et al., 2023), and its sampling rate.
@@ -89,7 +90,7 @@ _AUTOENCODERS = ((2, 1, 1, 8), (3, 1, 1, 12), (4, 1, 1, 16), (6, 1, 1, 24), (8, 
 _AUTOENCODER_SHARE, _TEXT_SHARE = 0.12, 0.1
 
 
-class AudioDiffusionTopology(Topology):
+class AudioDiffusionTopology(StackTopology):
     """Stable Audio's shape: a prompt encoder, an autoencoder of waveforms, and a transformer."""
 
     id = "audio_diffusion"
@@ -217,12 +218,6 @@ class AudioDiffusionTopology(Topology):
 
     def block(self, dims: Mapping[str, Any]) -> DitBlock:
         return audio_block(dims)
-
-    def minimum(self) -> int:
-        return self.least({})
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         def search(cap: float) -> Iterator[Shape]:

@@ -99,9 +99,6 @@ class AutoencoderTopology(Topology):
             dims["ae_mid_attention"] = frame.pins.get("ae_mid_attention", False)
         return dims
 
-    def minimum(self) -> int:
-        return self.least({})
-
     def least(self, given: Mapping[str, Any]) -> int:
         dims = self.base(0, Frame(given))
         widths = (4,) * customary_stages(dims["image_size"])

@@ -1,12 +1,13 @@
 """What a topology is: a model built of parts, with shapes, costs, and the code it is made of.
 
-A new architecture is a subclass: its table of dimensions, its twin, what the solver should find
-customary, and the names of its parts and programs. Everything else has a default that suits a
-stack of equal blocks.
+A new architecture is a subclass: its table of dimensions, its twin, the shapes that the solver
+should find customary, and the names of its parts and programs. What is abstract here is what every
+architecture has to say; the rest has a default. `stack.py` has what suits a stack of equal blocks.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -18,7 +19,7 @@ from .. import estimates
 from ..devices import Device
 from ..dims import Dim
 from ..parts.base import Flops, Part
-from ..solver import Frame, Shape, stack_shapes
+from ..solver import Frame, Shape
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ _UNUSUAL = {"moe": False, "scans": False, "hybrid": False, "staged": False}
 SAMPLE_SECONDS = {"real-time": 0.033, "near-real-time": 0.5, "offline": inf}
 
 
-class Topology:
-    """A stack of equal blocks between an input adapter and a head.
+class Topology(ABC):
+    """A kind of model: what a spec may ask of it, what it costs, and what its code is made of.
 
     Attributes:
         id: the word in `blueprint/architecture.yaml`.
@@ -139,37 +140,21 @@ class Topology:
         dims = {name: dim.default for name, dim in self.table.items()}
         return dims | dict(frame.given) | dict(frame.pins)
 
+    @abstractmethod
     def build(self, dims: Mapping[str, Any]) -> Part:
         """The model as a tree of parts."""
-        raise NotImplementedError(self.id)
-
-    def block(self, dims: Mapping[str, Any]) -> Part:
-        """One of the `n_layers` equal blocks."""
-        raise NotImplementedError(self.id)
 
     def minimum(self) -> int:
         """Parameters of the smallest model worth generating."""
-        return self.build({**self.base(0, Frame()), **self.floor}).count()
+        return self.least({})
 
     def least(self, given: Mapping[str, Any]) -> int:
         """Parameters of the smallest model that serves what is given: classes, sizes, context."""
-        return self.minimum()
+        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
 
+    @abstractmethod
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """Candidates for a budget, best first; see `solver.stack_shapes`."""
-        return stack_shapes(self, budget, frame)
-
-    def aspect(self, budget: float) -> float:
-        """The customary width over depth at a budget."""
-        raise NotImplementedError(self.id)
-
-    def bulk(self, dims: Mapping[str, Any]) -> float:
-        """The customary parameters of a block, in squares of d_model."""
-        return 13.0
-
-    def ff_ratio(self, dims: Mapping[str, Any]) -> float:
-        """The customary d_ff / d_model."""
-        return 4.0
+        """Candidates for a budget, best first."""
 
     @property
     def counted(self) -> str:
@@ -203,15 +188,15 @@ class Topology:
         """FLOPs of one finished sample, where that takes several passes."""
         return None
 
+    @abstractmethod
     def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
         """Bytes of the largest set of live activations of inference at batch 1."""
-        raise NotImplementedError(self.id)
 
+    @abstractmethod
     def saved_activations(
         self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
     ) -> float:
         """Bytes that backward keeps of a micro-batch of `units` units."""
-        raise NotImplementedError(self.id)
 
     def memory(
         self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
@@ -264,9 +249,9 @@ class Topology:
         """The dimensions that are fields of `Config`: their names there, by dimension."""
         return {name: name for name, dim in self.table.items() if not dim.switch}
 
+    @abstractmethod
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         """The tiny preset: dimensions, never above the full ones, and settings that differ."""
-        raise NotImplementedError(self.id)
 
     def network_files(self, switches: Mapping[str, Any]) -> Mapping[str, str]:
         """The files of `networks`, where switches decide them."""
@@ -292,9 +277,9 @@ class Topology:
         """How many blocks a node stands in."""
         return dims.get("n_layers", 1) if node.repeated else 1
 
+    @abstractmethod
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
         """What flows out of each node, by node id; batch first."""
-        raise NotImplementedError(self.id)
 
     def alternatives(self, dims: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Structural changes to ablate: component, what is removed, changed dimensions."""

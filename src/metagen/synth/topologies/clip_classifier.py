@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from math import prod
 from typing import Any
@@ -29,9 +30,9 @@ class ClipTopology(VitTopology):
     aliases = {"hidden_size": "d_model"}
     settings = CLIP_SETTINGS
 
+    @abstractmethod
     def sample(self, dims: Mapping[str, Any]) -> list[int]:
         """Shape of one clip."""
-        raise NotImplementedError(self.id)
 
     def block(self, dims: Mapping[str, Any]) -> VitBlock:
         sizes = (dims[k] for k in ("d_model", "n_heads", "head_dim", "d_ff"))

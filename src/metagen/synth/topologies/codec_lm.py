@@ -30,7 +30,8 @@ from .audio_codec import (
     sound_dims,
     tiny_codec,
 )
-from .base import Node, Topology, Work
+from .base import Node, Work
+from .stack import StackTopology
 
 #: Seconds of a clip where the task states none, and the longest that is drawn at once.
 SECONDS, MOST_SECONDS = {"music": 30, "speech": 10}, 300
@@ -90,7 +91,7 @@ _PLAIN = {"diffused": False, "continued": False}
 LATENCY = {"real-time": 1.0, "near-real-time": 4.0, "offline": inf}
 
 
-class CodecLmTopology(Topology):
+class CodecLmTopology(StackTopology):
     """MusicGen's shape: a text encoder, a codec, and a decoder over its codes."""
 
     id = "codec_lm"
@@ -197,12 +198,6 @@ class CodecLmTopology(Topology):
 
     def block(self, dims: Mapping[str, Any]) -> CodeBlock:
         return CodeBlock(dims, memory_positions(dims))
-
-    def minimum(self) -> int:
-        return self.least({})
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         """The language model's; the other networks stand on ladders of published ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from math import log2, log10
@@ -96,9 +97,6 @@ class ConvTopology(Topology):
             if name in pins and len(pins[name]) != STAGES
         ]
 
-    def minimum(self) -> int:
-        return self.least({})
-
     def least(self, given: Mapping[str, Any]) -> int:
         dims = self._complete(self.base(0, Frame(given)), NARROW[0], (1,) * STAGES)
         return self.build(dims).count()
@@ -108,9 +106,9 @@ class ConvTopology(Topology):
 
     # -- shapes -------------------------------------------------------------------------------
 
+    @abstractmethod
     def stage(self, dims: Mapping[str, Any], index: int) -> Stage:
         """Stage `index` of two blocks or more."""
-        raise NotImplementedError(self.id)
 
     def widths(self, base: int, dims: Mapping[str, Any]) -> tuple[int, ...]:
         """Channels of the stages of a model whose first one is `base` wide."""
@@ -217,13 +215,13 @@ class ConvTopology(Topology):
 
     # -- costs --------------------------------------------------------------------------------
 
+    @abstractmethod
     def live(self, dims: Mapping[str, Any], width: int) -> float:
         """Elements at every position of a stage that exist at once within a block."""
-        raise NotImplementedError(self.id)
 
+    @abstractmethod
     def kept(self, dims: Mapping[str, Any], width: int) -> float:
         """Elements at every position of a stage that backward keeps of a block."""
-        raise NotImplementedError(self.id)
 
     def sides(self, dims: Mapping[str, Any]) -> list[int]:
         """Sides of the maps of the stages."""

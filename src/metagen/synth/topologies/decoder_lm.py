@@ -14,7 +14,8 @@ from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.decoder_lm import Block, DecoderLM
 from ..solver import Frame, below, interpolate
-from .base import Node, Pace, Topology, Work
+from .base import Node, Pace, Work
+from .stack import StackTopology
 
 ACTIVATIONS = ("silu", "gelu", "gelu_new", "gelu_tanh", "relu")
 
@@ -98,7 +99,7 @@ N_EXPERTS = 8
 LATENCY = {"real-time": (20.0, 0.5), "near-real-time": (5.0, 5.0), "offline": (0.0, inf)}
 
 
-class DecoderTopology(Topology):
+class DecoderTopology(StackTopology):
     """Embedding, blocks of grouped-query attention and MLP, output head."""
 
     id = "decoder_lm"

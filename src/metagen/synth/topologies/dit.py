@@ -123,9 +123,6 @@ class DiffusionTransformer(ImageDiffusionTopology):
             dims["patch_size"] = patch_of(side, 2 if dims["space"] == "latent" else side / 16)
         return dims
 
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         return best_shapes(lambda cap: _search(self, cap, frame), budget, bool(frame.pins))
 
@@ -217,9 +214,6 @@ class MmditTopology(DiffusionTransformer):
     table = MMDIT
     aliases = ALIASES
     customary = 36.0
-
-    def minimum(self) -> int:
-        return self.least({"image_size": 32, "condition": "text"})
 
     def given(self, spec: Any) -> dict[str, Any]:
         return super().given(spec) | {"condition": "text"}

@@ -14,7 +14,7 @@ from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.encoder_decoder import EncoderDecoder, Layer, decoder_layers, frames
 from ..solver import Frame, Shape, below, interpolate
-from .base import Node, Pace, Topology, Work
+from .base import Node, Pace, Work
 from .decoder_lm import (
     ACTIVATIONS,
     BYTE_VOCABULARY,
@@ -25,6 +25,7 @@ from .decoder_lm import (
     DecoderTopology,
     rope_theta,
 )
+from .stack import StackTopology
 
 POSITIONS = ("relative", "rope", "learned", "sinusoidal")
 
@@ -105,7 +106,7 @@ SPEECH_SETTINGS: Mapping[str, Dim] = {
 ASPECT = ((5, 32), (6, 42), (7.5, 72), (8.3, 80), (9, 64), (10, 64), (11, 96), (12, 128))
 
 
-class EncoderDecoderTopology(Topology):
+class EncoderDecoderTopology(StackTopology):
     """An encoder that reads a text and a decoder that attends to it."""
 
     id = "encoder_decoder"
@@ -209,8 +210,8 @@ class EncoderDecoderTopology(Topology):
     def block(self, dims: Mapping[str, Any]) -> Layer:
         return Layer(dims)
 
-    def minimum(self) -> int:
-        return self.build({**self.base(0, Frame(self.smallest())), **self.floor}).count()
+    def least(self, given: Mapping[str, Any]) -> int:
+        return super().least({**self.smallest(), **given})
 
     def smallest(self) -> dict[str, Any]:
         """What the smallest model is given."""

@@ -1,54 +1,26 @@
-"""Models of series: forecasters of two kinds, a detector of anomalies, and a classifier."""
+"""Forecasters of series: patches through attention and MLP, or through state-space mixers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import log10
 from typing import Any
 
 from ...specs.errors import Problem
 from .. import estimates
-from ..dims import Dim, choice, flag, number, real, text
+from ..dims import Dim, choice, number, text
 from ..parts.base import Part
 from ..parts.forecasting import (
     QUANTILES,
-    ROUNDS,
     Forecaster,
-    SeriesBlock,
-    SeriesClassifier,
-    SeriesDetector,
     patch_count,
 )
 from ..parts.mamba_lm import SSMBlock
-from ..solver import Frame, Shape, best_shapes, interpolate, required_fill, stack_shapes
-from .base import Node, Topology, Work
+from ..solver import Frame, Shape, best_shapes, interpolate
+from .base import Node
 from .mamba_lm import ASPECT as SSM_ASPECT
 from .mamba_lm import SSM_TABLE, MambaTopology, mixer_bytes
-from .vit import ASPECT, NARROW
-
-#: Steps, variables and patches of a series.
-SERIES: Mapping[str, Dim] = {
-    "lookback": number(512, "steps of the past that are read", high=10**6),
-    "num_variables": number(7, "variables of a sample", high=10**6),
-    "patch_length": number(None, "steps of a patch", high=10**6),
-    "patch_stride": number(None, "steps from one patch to the next", high=10**6),
-}  # fmt: skip
-
-#: A stack of attention and MLP over patches.
-STACK: Mapping[str, Dim] = {
-    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", high=2048),
-    "n_heads": number(None, "attention heads", high=4096),
-    "head_dim": number(None, "width of one attention head", low=2, high=4096),
-    "d_ff": number(None, "hidden width of the MLP", high=2**20),
-    "activation": choice("gelu", "feed-forward nonlinearity", "gelu", "gelu_tanh", "relu", "silu"),
-    "norm": choice("layernorm", "normalisation layer", "layernorm", "batchnorm"),
-    "pre_norm": flag(True, "normalise what a sublayer reads, and not the sum that it leaves"),
-    "final_norm": flag(None, "normalise before the head; where blocks end with a sum"),
-    "pos": choice("learned", "positions of patches", "learned", "sincos"),
-    "norm_eps": real(1e-5, "epsilon of the normalisation layers", low=1e-12, high=1.0),
-}  # fmt: skip
+from .series import SERIES, STACK, SeriesTopology
 
 #: What a forecaster answers, and from what.
 ANSWERS: Mapping[str, Dim] = {
@@ -67,192 +39,8 @@ FORECAST_SETTINGS: Mapping[str, Dim] = {
 #: Share of a budget that a head of all patches may take.
 HEAD_SHARE = 0.25
 
-
-class SeriesTopology(Topology):
-    """Patches of every variable, blocks of attention and MLP, a head."""
-
-    unit = "series"
-    rate_unit = "samples/s"
-    aliases = {
-        "context_length": "lookback", "prediction_length": "horizon",
-        "num_input_channels": "num_variables", "num_hidden_layers": "n_layers",
-        "num_attention_heads": "n_heads", "ffn_dim": "d_ff", "hidden_size": "d_model",
-    }  # fmt: skip
-    floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 32}
-    batch = 128  # Nie et al., 2023, appendix A.1.4
-    most_units_per_param = 20.0
-    learning_rate = 1e-4
-    learning_rate_source = "Nie et al., 2023, appendix A.1.4"
-    shown = {
-        "n_layers": "Layers",
-        "d_model": "Width",
-        "n_heads": "Attention heads",
-        "d_ff": "Feed-forward width",
-        "patch_length": "Patch length",
-        "lookback": "Look-back",
-    }
-    #: Stride of patches of the customary length.
-    overlaps = True
-    masked = False
-
-    def given(self, spec: Any) -> dict[str, Any]:
-        asked = {n: getattr(spec.task, n) for n in ("lookback", "num_variables", "horizon")}
-        asked["num_classes"] = spec.task.num_classes
-        return {name: value for name, value in asked.items() if value and name in self.table}
-
-    def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
-        length, lookback = pins.get("patch_length"), pins.get("lookback")
-        if length and lookback and length > lookback:
-            message = f"{length} is above lookback ({lookback})"
-            return [Problem("architecture.dims.patch_length", message)]
-        stride = pins.get("patch_stride")
-        if not self.overlaps and stride and length and stride != length:
-            message = f"patches of a {self.phrase} do not overlap: it must be patch_length"
-            return [Problem("architecture.dims.patch_stride", message)]
-        return []
-
-    def base(self, budget: float, frame: Frame) -> dict[str, Any]:
-        dims = super().base(budget, frame)
-        lookback = dims["lookback"]
-        if dims["patch_length"] is None:
-            free = None if self.overlaps else dims["patch_stride"]
-            dims["patch_length"] = min(lookback, free or patch_length(lookback))
-        dims["patch_length"] = min(dims["patch_length"], lookback)
-        if dims["patch_stride"] is None or not self.overlaps:
-            half = max(1, dims["patch_length"] // 2)
-            dims["patch_stride"] = half if self.overlaps else dims["patch_length"]
-        if dims.get("final_norm", True) is None:
-            dims["final_norm"] = dims["pre_norm"]
-        if dims.get("pool", "") is None:
-            dims["pool"] = self.pool(budget, dims)
-        return dims
-
-    def pool(self, budget: float, dims: Mapping[str, Any]) -> str:
-        """What a head reads by default: every patch, where that leaves room for blocks."""
-        width = dims["d_model"] or max(32, 10 ** interpolate(WIDTHS, log10(max(budget, 1e5))))
-        each = QUANTILES if dims["answer"] == "quantiles" else 1
-        head = patch_count(dims) * width * dims["horizon"] * each
-        return "flatten" if head <= HEAD_SHARE * budget else "last"
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """As for every stack; narrower where head and positions take most of the budget."""
-        found = stack_shapes(self, budget, frame)
-        if frame.pins or found and found[0].params >= required_fill(budget) * budget:
-            return found
-        narrow = [*found] + [
-            shape
-            for width in NARROW
-            for shape in stack_shapes(self, budget, replace(frame, pins={"d_model": width}))
-        ]
-        smallest = min(narrow, key=lambda shape: shape.params)
-        fitting = [shape for shape in narrow if shape.params <= budget]
-        return sorted(fitting, key=lambda shape: -shape.params)[:5] or [smallest]
-
-    def block(self, dims: Mapping[str, Any]) -> Part:
-        return SeriesBlock(dims)
-
-    def aspect(self, budget: float) -> float:
-        return interpolate(ASPECT, log10(max(budget, 1e5)))
-
-    def ff_ratio(self, dims: Mapping[str, Any]) -> float:
-        return 2.0 if dims["d_model"] <= 128 else 4.0  # Nie et al., 2023, appendix A.1.4
-
-    # -- costs --------------------------------------------------------------------------------
-
-    def length(self, dims: Mapping[str, Any]) -> int:
-        return dims["lookback"]
-
-    def vectors(self, dims: Mapping[str, Any]) -> int:
-        """Patches of a sample, over all its variables."""
-        return dims["num_variables"] * patch_count(dims)
-
-    def within(self, dims: Mapping[str, Any]) -> float:
-        """Bytes that a patch holds within a layer: attention's inputs and output, or the MLP's."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        return max(attention, 2 * dims["d_ff"]) * estimates.ACTIVATION_BYTES
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stream and its normalised copy beside the widest sublayer, values and answers."""
-        each = 2 * dims["d_model"] * estimates.ACTIVATION_BYTES + self.within(dims)
-        numbers = dims["lookback"] + model.at("head.bias").numel
-        return self.vectors(dims) * each + 4 * dims["num_variables"] * numbers
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per layer and patch: both norms, attention's inputs and output, the MLP's vectors."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        layer = 4 * dims["d_model"] + attention + 2 * dims["d_ff"]
-        kept = self.kept(dims, layer * estimates.ACTIVATION_BYTES, checkpointing)
-        return units * self.vectors(dims) * kept
-
-    def kept(self, dims: Mapping[str, Any], layer: float, checkpointing: bool) -> float:
-        """Bytes that all layers keep of a patch; with checkpointing only what blocks read."""
-        stream = dims["d_model"] * estimates.ACTIVATION_BYTES
-        return dims["n_layers"] * stream + layer if checkpointing else dims["n_layers"] * layer
-
-    # -- code and documents -------------------------------------------------------------------
-
-    def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        own = {"backbone": "transformer", "mlp": "plain", "mlp_bias": True, "attn_qkv_bias": True}
-        return super().switches(dims) | own | {"masked": self.masked}
-
-    def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
-        return {name: name for name in super().fields(dims) if name in dims}
-
-    def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
-        # batch statistics depend on the micro-batch
-        return ("accumulation",) if switches["norm"] == "batchnorm" else ()
-
-    def tiny_series(self, dims: Mapping[str, Any], lookback: int, patch: int) -> dict[str, Any]:
-        """Steps and patches of the tiny preset, never above the full ones."""
-        lookback, patch = min(lookback, dims["lookback"]), min(patch, dims["patch_length"])
-        patch = min(patch, lookback)
-        stride = max(1, patch // 2) if self.overlaps else patch
-        return {
-            "lookback": lookback,
-            "num_variables": min(2, dims["num_variables"]),
-            "patch_length": patch,
-            "patch_stride": min(stride, dims["patch_stride"]) if self.overlaps else stride,
-        }
-
-    def tiny_stack(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        """Widths and depth of the tiny preset."""
-        return {
-            "d_model": min(64, dims["d_model"]),
-            "n_layers": min(2, dims["n_layers"]),
-            "n_heads": min(4, dims["n_heads"]),
-            "head_dim": min(16, dims["head_dim"]),
-            "d_ff": min(128, dims["d_ff"]),
-        }
-
-    def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
-        variables, patches = dims["num_variables"], patch_count(dims)
-        inside = ["batch", variables, patches, dims["d_model"]]
-        shapes = {node.id: inside for node in self.nodes}
-        shapes["patches"] = ["batch", variables, patches, dims["patch_length"]]
-        return shapes | {"values": ["batch", dims["lookback"], variables], "loss": []}
-
-    def alternatives(self, dims: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        yield from super().alternatives(dims)
-        if self.overlaps and dims["patch_stride"] < dims["patch_length"] <= dims["lookback"] // 2:
-            removed = "the overlap of patches"
-            yield "Overlap", removed, {"patch_stride": dims["patch_length"]}
-        if dims.get("d_ff", 0) > 64:
-            half = dims["d_ff"] // 2
-            yield "Feed-forward width", f"half of it: {half} remain", {"d_ff": half}
-
-
 #: (log10 of the budget, log10 of the usual width), for what a head would take of it.
 WIDTHS = ((5, 1.6), (6.7, 2.2), (8, 2.9), (9, 3.2), (12, 4.2))
-
-
-def patch_length(lookback: int) -> int:
-    """Steps of a patch: 16, fewer of short series, more of those that would have above 512."""
-    return max(min(16, max(1, lookback // 4)), 2 * (lookback // 512))
 
 
 class PatchForecaster(SeriesTopology):
@@ -291,6 +79,19 @@ class PatchForecaster(SeriesTopology):
         if "value" in spec.modality.outputs and "time_series" not in spec.modality.outputs:
             asked.setdefault("horizon", 1)  # the next value
         return asked
+
+    def base(self, budget: float, frame: Frame) -> dict[str, Any]:
+        dims = super().base(budget, frame)
+        if dims["pool"] is None:
+            dims["pool"] = self.pool(budget, dims)
+        return dims
+
+    def pool(self, budget: float, dims: Mapping[str, Any]) -> str:
+        """What a head reads by default: every patch, where that leaves room for blocks."""
+        width = dims["d_model"] or max(32, 10 ** interpolate(WIDTHS, log10(max(budget, 1e5))))
+        each = QUANTILES if dims["answer"] == "quantiles" else 1
+        head = patch_count(dims) * width * dims["horizon"] * each
+        return "flatten" if head <= HEAD_SHARE * budget else "last"
 
     def build(self, dims: Mapping[str, Any]) -> Forecaster:
         return Forecaster(dims)
@@ -443,128 +244,3 @@ class StateSpaceForecaster(PatchForecaster):
         if dims["d_state"] > 1:
             half = dims["d_state"] // 2
             yield "State", f"half of the state: {half} features a channel", {"d_state": half}
-
-
-class SeriesDetectorTopology(SeriesTopology):
-    """Patches, attention and MLP, and a head that restores hidden patches."""
-
-    id = "series_detector"
-    phrase = "patch transformer for anomalies"
-    objective = "reconstruction of hidden patches"
-    covers = {
-        "inputs": frozenset({"time_series"}),
-        "outputs": frozenset({"label", "value", "time_series"}),
-        "objective": frozenset({"reconstruction"}),
-        "task": frozenset({"anomaly_detection"}),
-        "family": frozenset({"transformer"}),
-    }
-    served_as = "anomaly detection: the answer is how badly a value fits"
-    table = SERIES | STACK
-    top = "series_detector"
-    exports = ("SeriesDetector", "build_model")
-    programs = ("common", "series", "anomalies")
-    settings = {
-        "data": text("CSV with a column per variable, and `label` where it is known; empty: "
-                     "built-in series"),
-        "hidden_share": real(0.25, "share of the patches that training hides", low=0.01, high=0.9),
-        "false_alarms": real(0.01, "share of the training values that may be called anomalies",
-                             low=1e-6, high=0.5),
-    }  # fmt: skip
-    overlaps = False
-    masked = True
-    nodes = (
-        Node("values", "input"),
-        Node("patches", "standardised patches, some of them hidden"),
-        Node("embed", "patch embedding", ("positions", "mask_token", "embed")),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
-        Node("head", "patch restoration", ("head",)),
-        Node("loss", "squared error of hidden patches"),
-    )
-
-    def build(self, dims: Mapping[str, Any]) -> SeriesDetector:
-        return SeriesDetector(dims)
-
-    def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
-        """Every patch is hidden once, in one of several passes."""
-        return Work(super().work(model, dims).flops * ROUNDS, 1, f"one series, {ROUNDS} passes")
-
-    def training_work(self, model: Part, dims: Mapping[str, Any]) -> Work:
-        return super().work(model, dims)
-
-    def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        return (
-            self.tiny_series(dims, 64, 4)
-            | self.tiny_stack(dims)
-            | {
-                "steps": 1200,
-                "global_batch": 32,
-                "micro_batch": 32,
-                "learning_rate": 0.003,
-                "warmup_steps": 30,
-                "eval_interval": 300,
-                "eval_samples": 128,
-                "checkpoint_interval": 250,
-            }
-        )
-
-    def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
-        shapes = super().node_shapes(dims)
-        return shapes | {"head": shapes["patches"]}
-
-
-class SeriesClassifierTopology(SeriesTopology):
-    """Patches, attention and MLP, and a head that reads the mean of all patches."""
-
-    id = "series_classifier"
-    phrase = "patch transformer for classes of series"
-    objective = "classification"
-    covers = {
-        "inputs": frozenset({"time_series"}),
-        "outputs": frozenset({"label"}),
-        "objective": frozenset({"classification"}),
-        "task": frozenset({"classification"}),
-        "family": frozenset({"transformer"}),
-    }
-    served_as = "classification: the answer is a label"
-    table = SERIES | {"num_classes": number(8, "labels to choose from", low=2, high=10**7)} | STACK
-    top = "series_classifier"
-    exports = ("SeriesClassifier", "build_model")
-    programs = ("common", "series", "series_labels")
-    settings = {
-        "data": text("folder of CSV tables by class, or CSV of label,values...; empty: built in"),
-    }
-    nodes = (
-        Node("values", "input"),
-        Node("patches", "standardised patches"),
-        Node("embed", "patch embedding", ("positions", "embed")),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
-        Node("head", "classification head", ("head",)),
-        Node("loss", "cross-entropy over the classes"),
-    )
-
-    def build(self, dims: Mapping[str, Any]) -> SeriesClassifier:
-        return SeriesClassifier(dims)
-
-    def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        return (
-            self.tiny_series(dims, 64, 8)
-            | self.tiny_stack(dims)
-            | {
-                "num_classes": min(6, dims["num_classes"]),
-                "steps": 300,
-                "global_batch": 32,
-                "micro_batch": 32,
-                "learning_rate": 0.003,
-                "warmup_steps": 30,
-                "eval_interval": 150,
-                "eval_samples": 128,
-                "checkpoint_interval": 150,
-            }
-        )
-
-    def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
-        return super().node_shapes(dims) | {"head": ["batch", dims["num_classes"]]}

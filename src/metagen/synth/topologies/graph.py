@@ -14,7 +14,8 @@ from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.graph import GraphBlock, GraphReader, LinkPredictor, NodeClassifier
 from ..solver import Frame, Shape, interpolate, required_fill, stack_shapes
-from .base import Node, Topology, Work
+from .base import Node, Work
+from .stack import StackTopology
 
 BLOCKS = ("gat", "gcn", "sage", "gin")
 #: Types of components that select a block, beside the blocks' own names.
@@ -83,7 +84,7 @@ SAMPLED_DATA = "folder with nodes.csv and edges.csv; empty: built in"
 LISTED_DATA = "JSONL file with a graph per line; empty: built in"
 
 
-class GraphTopology(Topology):
+class GraphTopology(StackTopology):
     """What networks over graphs share."""
 
     judges = ""  # what a sample is: `nodes`, `links` or `graphs`
@@ -127,9 +128,6 @@ class GraphTopology(Topology):
             return []
         message = f"it is not n_heads ({heads}) times a whole head_dim"
         return [Problem("architecture.dims.d_model", message)]
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
 
     # -- shapes -------------------------------------------------------------------------------
 

@@ -152,8 +152,8 @@ class HybridTopology(_Text):
         dims["top_k"] = min(dims["top_k"], dims["n_experts"] or dims["top_k"])
         return dims
 
-    def minimum(self) -> int:
-        return self.build(_completed(self.base(0, Frame()) | self.floor, {})).count()
+    def least(self, given: Mapping[str, Any]) -> int:
+        return self.build(_completed(self.base(0, Frame(given)) | self.floor, {})).count()
 
     def build(self, dims: Mapping[str, Any]) -> HybridLM:
         return HybridLM({**dims, **FIXED})

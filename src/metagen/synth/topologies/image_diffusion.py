@@ -6,6 +6,7 @@ of pixels, and the denoiser, which gets what the others leave of the budget.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from math import inf
 from typing import Any
@@ -174,15 +175,12 @@ class ImageDiffusionTopology(Topology):
             dims["ae_groups"] = latents.groups_of(dims["ae_channels"])
         return dims
 
+    @abstractmethod
     def denoiser(self, dims: Mapping[str, Any], reads: int, makes: int, side: int) -> Part:
         """The denoiser of maps of `side` rows, from `reads` channels to `makes`."""
-        raise NotImplementedError(self.id)
 
     def build(self, dims: Mapping[str, Any]) -> ImageDiffusion:
         return ImageDiffusion(dims, self.denoiser)
-
-    def minimum(self) -> int:
-        return self.least({"image_size": 32, "condition": "none"})
 
     def others(self, dims: Mapping[str, Any]) -> int:
         """Parameters of the networks beside the denoiser."""
@@ -244,13 +242,13 @@ class ImageDiffusionTopology(Topology):
         guided = dims["guidance_scale"] != 1.0 and dims["condition"] != "none"
         return dims["sampling_steps"] * (2 if guided else 1)
 
+    @abstractmethod
     def live(self, dims: Mapping[str, Any]) -> float:
         """Elements of the denoiser that exist at once for one sample."""
-        raise NotImplementedError(self.id)
 
+    @abstractmethod
     def kept(self, dims: Mapping[str, Any], *, checkpointing: bool) -> float:
         """Elements that backward keeps of the denoiser for one sample."""
-        raise NotImplementedError(self.id)
 
     def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
         """The largest of the denoiser's, the prompt encoder's and the autoencoder's."""
@@ -327,9 +325,9 @@ class ImageDiffusionTopology(Topology):
             absent.add("time_shift")
         return {n: n for n, d in self.table.items() if not d.switch and n not in absent}
 
+    @abstractmethod
     def tiny_denoiser(self, dims: Mapping[str, Any], side: int) -> dict[str, Any]:
         """The denoiser of the tiny preset, for maps of `side` rows; never above the full one."""
-        raise NotImplementedError(self.id)
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         size = min(dims["image_size"], 32 if dims["space"] == "latent" else 16)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import log2, log10
 from typing import Any
 
+from ..parts.tabular import ResidualMLP
 from ..solver import Frame, Shape, best_shapes, interpolate
 from .base import Topology
 
@@ -64,7 +65,7 @@ def _counts(
     key = ("perceptron", *(repr(v) for v in dims.values()))
     if key not in frame.counts:
         outside = topology.build({**dims, "n_layers": 0, "d_ff": 1}).count()
-        narrow, wide = (topology.block({**dims, "d_ff": n}).count() * stacks for n in (1, 2))
+        narrow, wide = (ResidualMLP({**dims, "d_ff": n}).count() * stacks for n in (1, 2))
         frame.counts[key] = (outside, 2 * narrow - wide)
         frame.counts[*key, "unit"] = (wide - narrow, 0)
     outside, fixed = frame.counts[key]

@@ -9,7 +9,6 @@ from .. import estimates
 from ..dims import Dim, number, real, text
 from ..parts.base import Part
 from ..parts.recommender import TwoTowers
-from ..parts.tabular import ResidualMLP
 from ..solver import Frame, Shape, below
 from .base import Node, Topology, Work
 from .mlp_stacks import mlp_shapes
@@ -103,12 +102,6 @@ class RecommenderTopology(Topology):
 
     def build(self, dims: Mapping[str, Any]) -> TwoTowers:
         return TwoTowers(dims)
-
-    def block(self, dims: Mapping[str, Any]) -> ResidualMLP:
-        return ResidualMLP(dims)
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         """The widest tables that the budget has room for, and towers that fill the rest."""

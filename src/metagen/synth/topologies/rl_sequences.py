@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import log10
 from typing import Any
 
@@ -11,10 +10,11 @@ from .. import estimates
 from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.rl import DecisionBlock, DecisionTransformer, action_width
-from ..solver import Frame, Shape, interpolate, required_fill, stack_shapes
-from .base import Node, Pace, Topology
-from .rl import DECISIONS, AgentTopology
-from .vit import ASPECT, NARROW
+from ..solver import Frame, interpolate
+from .agents import DECISIONS, AgentTopology
+from .base import Node, Pace
+from .stack import NARROW, StackTopology
+from .vit import ASPECT
 
 TABLE: Mapping[str, Dim] = {
     "actions": choice("continuous", "kind of the actions", "discrete", "continuous"),
@@ -43,7 +43,7 @@ SETTINGS: Mapping[str, Dim] = {
 }
 
 
-class DecisionTopology(Topology):
+class DecisionTopology(StackTopology):
     """Returns, states and actions in turn, blocks of causal attention, a head for the actions."""
 
     id = "decision_transformer"
@@ -69,6 +69,7 @@ class DecisionTopology(Topology):
     top = "decision_transformer"
     exports = ("DecisionTransformer", "build_model")
     settings = SETTINGS
+    narrow = NARROW
     batch = 256
     most_units_per_param = 50.0
     learning_rate = 1e-4
@@ -114,23 +115,6 @@ class DecisionTopology(Topology):
         if not dims["spare_tables"]:
             dims.pop("n_positions")
         return dims
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """As for every stack; narrower where states and times take most of the budget."""
-        found = super().shapes(budget, frame)
-        if frame.pins or found and found[0].params >= required_fill(budget) * budget:
-            return found
-        narrow = [*found] + [
-            shape
-            for width in NARROW
-            for shape in stack_shapes(self, budget, replace(frame, pins={"d_model": width}))
-        ]
-        smallest = min(narrow, key=lambda shape: shape.params)
-        fitting = [shape for shape in narrow if shape.params <= budget]
-        return sorted(fitting, key=lambda shape: -shape.params)[:5] or [smallest]
 
     def build(self, dims: Mapping[str, Any]) -> DecisionTransformer:
         return DecisionTransformer(dims)

@@ -18,8 +18,9 @@ from ..parts.dit_block import DitBlock
 from ..parts.shape_dit import ShapeDiffusion, picture_patches, positions, shape_block, told
 from ..solver import Frame, Shape, below, best_shapes, interpolate, searched
 from . import latents
-from .base import Node, Pace, Topology, Work
+from .base import Node, Pace, Work
 from .image_diffusion import PICTURE_SECONDS, STEPS, words_of
+from .stack import StackTopology
 from .vit import picture_dims
 
 TABLE: Mapping[str, Dim] = {
@@ -77,7 +78,7 @@ PICTURES = ((3e6, 32), (6e7, 64), (inf, 224))
 CUBE, CUBES, PATCHES = 4, 16, 14
 
 
-class ShapeDiffusionTopology(Topology):
+class ShapeDiffusionTopology(StackTopology):
     """A prompt encoder where texts are read, and a transformer that denoises shapes."""
 
     id = "shape_diffusion"
@@ -211,12 +212,6 @@ class ShapeDiffusionTopology(Topology):
 
     def block(self, dims: Mapping[str, Any]) -> DitBlock:
         return shape_block(dims)
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
-    def minimum(self) -> int:
-        return self.least({})
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         def search(cap: float) -> Iterator[Shape]:

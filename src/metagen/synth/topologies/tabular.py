@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import log10
 from typing import Any
 
@@ -12,10 +11,11 @@ from ...specs.vocabulary import stand_in
 from .. import estimates
 from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
-from ..parts.tabular import ResidualMLP, TabularMLP, TabularTransformer, positions, tabular_block
-from ..solver import Frame, Shape, interpolate, required_fill, stack_shapes
+from ..parts.tabular import TabularMLP, TabularTransformer, positions, tabular_block
+from ..solver import Frame, Shape, interpolate
 from .base import Node, Topology, Work
 from .mlp_stacks import mlp_shapes
+from .stack import StackTopology
 
 _TABLE: Mapping[str, Dim] = {
     "gives_label": flag(True, "a class is among the outputs"),
@@ -140,9 +140,6 @@ class TableTopology(Topology):
             return [Problem("architecture.dims.gives_label", "no output is left")]
         return []
 
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
     # -- costs --------------------------------------------------------------------------------
 
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
@@ -221,7 +218,7 @@ class TableTopology(Topology):
 HEADS = ("label_head", "value_head", "embedding_head", "number_head", "category_head")
 
 
-class TabularTopology(TableTopology):
+class TabularTopology(TableTopology, StackTopology):
     """A token for each cell of a row, and attention among them."""
 
     id = "tabular_transformer"
@@ -231,6 +228,7 @@ class TabularTopology(TableTopology):
     floor = {"d_model": 16, "n_layers": 1, "n_heads": 1, "head_dim": 16, "d_ff": 16}
     learning_rate = 1e-4
     learning_rate_source = "the default of Gorishniy et al., 2021"
+    narrow = NARROW
     top = "tabular_transformer"
     exports = ("TabularTransformer", "build_model")
     shown = TableTopology.shown | {"n_heads": "Attention heads", "head_dim": "Head dimension"}
@@ -256,17 +254,6 @@ class TabularTopology(TableTopology):
 
     def bulk(self, dims: Mapping[str, Any]) -> float:
         return 12.0
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """Shallow stacks; narrower ones where the columns take most of the budget."""
-        found = stack_shapes(self, budget, frame)
-        if frame.pins or required_fill(budget) * budget <= found[0].params <= budget:
-            return found
-        for width in NARROW:
-            found = [*found, *stack_shapes(self, budget, replace(frame, pins={"d_model": width}))]
-        fitting = [shape for shape in found if shape.params <= budget]
-        smallest = min(found, key=lambda shape: shape.params)
-        return sorted(fitting, key=lambda shape: -shape.params)[:5] or [smallest]
 
     def length(self, dims: Mapping[str, Any]) -> int:
         return positions(dims)
@@ -325,9 +312,6 @@ class PerceptronTopology(TableTopology):
 
     def build(self, dims: Mapping[str, Any]) -> TabularMLP:
         return TabularMLP(dims)
-
-    def block(self, dims: Mapping[str, Any]) -> ResidualMLP:
-        return ResidualMLP(dims)
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         return mlp_shapes(self, budget, frame, [self.base(budget, frame)])

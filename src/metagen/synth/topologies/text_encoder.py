@@ -13,8 +13,9 @@ from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.text_encoder import Block, TextEncoder
 from ..solver import Frame, below, interpolate
-from .base import Node, Pace, Topology, Work
+from .base import Node, Pace, Work
 from .decoder_lm import BYTE_VOCABULARY, MAX_CONTEXT, NATIVE_CONTEXT, VOCABULARY
+from .stack import StackTopology
 
 #: Bytes, the end of a document, and the four special tokens of an encoder.
 MIN_VOCAB = 261
@@ -90,7 +91,7 @@ _ALIASES = {
 }
 
 
-class TextEncoderTopology(Topology):
+class TextEncoderTopology(StackTopology):
     """Embeddings, blocks that look both ways (some only nearby), pooling and a head."""
 
     id = "text_encoder"

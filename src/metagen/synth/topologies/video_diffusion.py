@@ -16,7 +16,7 @@ from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.video_dit import VideoBlock, VideoDiffusion, grid
 from ..solver import Frame, Shape, best_shapes, interpolate, searched
-from .base import Node, Pace, Topology, Work
+from .base import Node, Pace, Work
 from .latents import (
     AUTOENCODER,
     AUTOENCODER_ALIASES,
@@ -36,6 +36,7 @@ from .latents import (
     prompt_switches,
     prompt_tiny,
 )
+from .stack import StackTopology
 
 #: What denoising clips takes, whatever the network.
 DENOISING: Mapping[str, Dim] = {
@@ -100,7 +101,7 @@ class ClipPace(Pace):
     shown: float = 24.0
 
 
-class ClipTopology(Topology):
+class ClipTopology(StackTopology):
     """What generators of clips share: networks around a denoiser that fills the budget."""
 
     unit = "clip"
@@ -156,12 +157,6 @@ class ClipTopology(Topology):
         if dims["patch_size"] is None:
             dims["patch_size"] = patch_size(latent_size(dims))
         return dims
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
-    def minimum(self) -> int:
-        return self.least({})
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         def search(cap: float) -> Iterator[Shape]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import log2, log10
 from typing import Any
 
@@ -12,8 +11,9 @@ from .. import estimates
 from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.vision import VisionTransformer, VitBlock, positions, vit_block
-from ..solver import Frame, Shape, interpolate, required_fill, stack_shapes
-from .base import Node, Topology
+from ..solver import Frame, interpolate
+from .base import Node
+from .stack import NARROW, StackTopology
 
 TABLE: Mapping[str, Dim] = {
     "image_size": number(224, "side of an image, in pixels", low=8, high=2**14),
@@ -40,11 +40,7 @@ PICTURE_SETTINGS: Mapping[str, Dim] = {
 ASPECT = ((5, 8), (6.7, 16), (7.3, 32), (7.9, 64), (8.5, 43), (9, 35), (9.3, 35), (10.3, 128))
 
 
-#: Widths that are tried where the customary ones leave no room for blocks.
-NARROW = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-
-
-class VitTopology(Topology):
+class VitTopology(StackTopology):
     """Patch embedding, blocks of bidirectional attention and MLP, classification head."""
 
     id = "vit"
@@ -86,6 +82,7 @@ class VitTopology(Topology):
         Node("loss", "cross-entropy over the classes"),
     )
     batch = 1024  # Touvron et al., 2021, Table 9
+    narrow = NARROW
     most_units_per_param = 20.0
 
     def given(self, spec: Any) -> dict[str, Any]:
@@ -103,23 +100,6 @@ class VitTopology(Topology):
         if dims["patch_size"] is None:
             dims["patch_size"] = patch_size(dims["image_size"], budget)
         return dims
-
-    def least(self, given: Mapping[str, Any]) -> int:
-        return self.build({**self.base(0, Frame(given)), **self.floor}).count()
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """As for every stack; narrower where classes and positions take most of the budget."""
-        found = super().shapes(budget, frame)
-        if frame.pins or found and required_fill(budget) * budget <= found[0].params <= budget:
-            return found
-        narrow = [*found] + [
-            shape
-            for width in NARROW
-            for shape in stack_shapes(self, budget, replace(frame, pins={"d_model": width}))
-        ]
-        smallest = min(narrow, key=lambda shape: shape.params)
-        fitting = [shape for shape in narrow if shape.params <= budget]
-        return sorted(fitting, key=lambda shape: -shape.params)[:5] or [smallest]
 
     def build(self, dims: Mapping[str, Any]) -> VisionTransformer:
         return VisionTransformer(dims)

@@ -1,6 +1,6 @@
-"""Agents that learn by acting: actor and critic (PPO), and values of actions (DQN).
+"""Agents that learn by acting: what they observe, how wide they are, and how fast they decide.
 
-Either reads a vector of numbers through fully connected layers, or the last frames of a screen
+An agent reads a vector of numbers through fully connected layers, or the last frames of a screen
 through the convolutions of Mnih et al. (2015).
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 from ...specs.errors import Problem
 from ...utils import formatting as fmt
 from .. import estimates
-from ..dims import Dim, choice, flag, number, real, several, text
+from ..dims import Dim, choice, number, real, several, text
 from ..parts.base import Part
-from ..parts.rl import ActorCritic, ImageEncoder, QNetwork, action_width
+from ..parts.rl import ImageEncoder, action_width
 from ..solver import Frame, Shape, best_shapes, interpolate
-from .base import Node, Pace, Topology, Work
+from .base import Pace, Topology, Work
 
 #: Decisions a second that a policy must make, by latency class.
 DECISIONS = {"real-time": 60.0, "near-real-time": 2.0, "offline": 0.0}
@@ -30,15 +30,13 @@ _IMAGE: Mapping[str, Dim] = {
     "channels": number(1, "channels of a frame", high=1024),
     "frames": number(4, "frames that are seen at once, the newest last", high=1024),
 }
-_DISCRETE: Mapping[str, Dim] = {
+DISCRETE: Mapping[str, Dim] = {
     "num_actions": number(None, "actions to choose from", low=2, high=10**6),
-}
-_CONTINUOUS: Mapping[str, Dim] = {
-    "action_dim": number(None, "dimensions of an action", high=10**5),
 }
 _LAYERS: Mapping[str, Dim] = {
     "hidden_size": number(None, "width of the fully connected layers", high=2**22),
     "n_layers": number(None, "fully connected layers of a network", high=256),
+    "activation": choice("tanh", "nonlinearity", "tanh", "relu"),
 }
 _CONVOLUTIONS: Mapping[str, Dim] = {
     "conv_channels": several(None, "channels of the convolutions", 3, high=2**20),
@@ -47,59 +45,11 @@ _CONVOLUTIONS: Mapping[str, Dim] = {
     "hidden_size": number(None, "width of the fully connected layer", high=2**22),
 }
 
-
-def _observes(word: str) -> Mapping[str, Dim]:
-    return {"observation": choice(word, "what the agent is told", word)}
-
-
-_ACTIVATION = {"activation": choice("tanh", "nonlinearity", "tanh", "relu")}
-_EITHER = {"actions": choice("discrete", "kind of the actions", "discrete", "continuous")}
-_CHOICE = {
-    "actions": choice("discrete", "kind of the actions", "discrete"),
-    "double_q": flag(True, "the network chooses the action that its older copy judges"),
-}
-
-ACTOR_CRITIC: Mapping[str, Dim] = {
-    **_observes("state"), **_EITHER, **_STATE, **_DISCRETE, **_CONTINUOUS, **_LAYERS, **_ACTIVATION,
-}  # fmt: skip
-PIXEL_ACTOR_CRITIC: Mapping[str, Dim] = {
-    **_observes("image"), **_EITHER, **_IMAGE, **_DISCRETE, **_CONTINUOUS, **_CONVOLUTIONS,
-}  # fmt: skip
-Q_NETWORK: Mapping[str, Dim] = {
-    **_observes("state"), **_CHOICE, **_STATE, **_DISCRETE, **_LAYERS,
-    "activation": choice("tanh", "nonlinearity", "tanh", "relu"),
-}  # fmt: skip
-PIXEL_Q_NETWORK: Mapping[str, Dim] = {
-    **_observes("image"), **_CHOICE, **_IMAGE, **_DISCRETE, **_CONVOLUTIONS,
-}  # fmt: skip
-
-_ENVIRONMENT: Mapping[str, Dim] = {
+ENVIRONMENT: Mapping[str, Dim] = {
     "env": text("environment: gymnasium:NAME, or empty for the built-in one"),
     "n_envs": number(64, "environments side by side"),
     "discount": real(0.99, "what a reward is worth one step later"),
     "reward_scale": real(1.0, "what rewards are multiplied by before they are learned from"),
-}
-
-#: What a step is worth, by the method that learns from it; Schulman et al., 2017, tables 3 to 5.
-PPO_SETTINGS: Mapping[str, Dim] = {
-    **_ENVIRONMENT,
-    "epochs": number(4, "times that every environment step is learned from"),
-    "minibatches": number(4, "updates of an epoch"),
-    "gae_lambda": real(0.95, "how far ahead advantages look: 0 one step, 1 to the end"),
-    "clip_range": real(0.2, "how far the policy's probabilities may move, as a share"),
-    "value_weight": real(0.5, "weight of the critic's loss"),
-    "entropy_weight": real(0.01, "weight of the policy's entropy"),
-}
-#: Mnih et al., 2015, extended data table 1, for environments side by side.
-DQN_SETTINGS: Mapping[str, Dim] = {
-    **_ENVIRONMENT,
-    "epochs": number(8, "times that an environment step is learned from, on average"),
-    "replay_size": number(100_000, "transitions that are remembered"),
-    "replay_batch": number(256, "remembered transitions of an update"),
-    "learning_starts": number(10_000, "random transitions before the first update"),
-    "target_interval": number(80, "steps of training between two renewals of the older copy"),
-    "exploration": real(0.1, "share of the training over which chance falls"),
-    "final_chance": real(0.05, "probability of acting at random after that"),
 }
 
 #: (log10 of the budget, fully connected layers).
@@ -107,6 +57,29 @@ DEPTH = ((4, 2), (6, 3), (8, 4), (10, 6), (12, 8))
 #: Channels of the first convolution that are tried; the others have twice as many.
 STEMS = (2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072,
          4096, 6144, 8192, 12_288, 16_384, 24_576, 32_768)  # fmt: skip
+
+STATE_SHOWN = {
+    "state_dim": "State", "n_layers": "Layers of a network", "hidden_size": "Width",
+    "num_actions": "Actions",
+}  # fmt: skip
+IMAGE_SHOWN = {
+    "image_size": "Side of a frame", "frames": "Frames seen", "hidden_size": "Width",
+    "num_actions": "Actions",
+}  # fmt: skip
+
+
+def state_table(actions: Mapping[str, Dim], answers: Mapping[str, Dim]) -> Mapping[str, Dim]:
+    """The dimensions of an agent that is told the numbers of a state."""
+    return {**_observes("state"), **actions, **_STATE, **answers, **_LAYERS}
+
+
+def pixel_table(actions: Mapping[str, Dim], answers: Mapping[str, Dim]) -> Mapping[str, Dim]:
+    """The dimensions of an agent that sees the frames of a screen."""
+    return {**_observes("image"), **actions, **_IMAGE, **answers, **_CONVOLUTIONS}
+
+
+def _observes(word: str) -> Mapping[str, Dim]:
+    return {"observation": choice(word, "what the agent is told", word)}
 
 
 class AgentTopology(Topology):
@@ -174,9 +147,6 @@ class AgentTopology(Topology):
 
     def least(self, given: Mapping[str, Any]) -> int:
         return min(shape.params for shape in self._search(0, Frame(given)))
-
-    def minimum(self) -> int:
-        return self.least({})
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         """Candidates, best first: depth or channels near practice, the width fills the budget."""
@@ -344,138 +314,6 @@ class AgentTopology(Topology):
             yield "Memory", "all frames but the newest", {"frames": 1}
 
 
-_STATE_SHOWN = {
-    "state_dim": "State", "n_layers": "Layers of a network", "hidden_size": "Width",
-    "num_actions": "Actions", "action_dim": "Action dimensions",
-}  # fmt: skip
-_IMAGE_SHOWN = {
-    "image_size": "Side of a frame", "frames": "Frames seen", "hidden_size": "Width",
-    "num_actions": "Actions", "action_dim": "Action dimensions",
-}  # fmt: skip
-
-
-class ActorCriticTopology(AgentTopology):
-    """A policy network beside a value network, over states."""
-
-    id = "actor_critic"
-    phrase = "actor-critic agent"
-    objective = "the clipped policy gradient of proximal policy optimisation"
-    covers = {
-        "inputs": frozenset({"state"}),
-        "outputs": frozenset({"action"}),
-        "objective": frozenset({"actor_critic", "policy_gradient"}),
-        "task": frozenset({"actor_critic", "policy_gradient"}),
-        "family": frozenset({"mlp"}),
-    }
-    served_as = "control: an actor decides, a critic judges"
-    table = ACTOR_CRITIC
-    aliases = {"obs": "state_dim", "act": "action_dim", "act_dim": "action_dim"}
-    top = "actor_critic"
-    exports = ("ActorCritic", "build_model")
-    settings = PPO_SETTINGS
-    learning_rate_source = "Schulman et al., 2017, table 3"
-    method = "rl_ppo"
-    batch = 8192
-    shown = _STATE_SHOWN
-    nodes = (
-        Node("observation", "input", into="actor"),
-        Node("actor", "policy network", ("actor",), into="policy"),
-        Node("critic", "value network", ("critic",), into="value"),
-        Node("policy", "policy head", ("policy_head", "log_std"), into="loss"),
-        Node("value", "value head", ("value_head",), into="loss"),
-        Node("loss", "clipped surrogate, value error and entropy"),
-    )
-
-    def build(self, dims: Mapping[str, Any]) -> ActorCritic:
-        return ActorCritic(dims)
-
-    def networks_of(self, dims: Mapping[str, Any]) -> int:
-        return 1 if self.pixels else 2
-
-    def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        return super().tiny(dims) | _TINY_PPO[dims["observation"], dims["actions"]]
-
-
-class PixelActorCriticTopology(ActorCriticTopology):
-    """A policy head and a value head over one convolutional encoder."""
-
-    id = "pixel_actor_critic"
-    phrase = "convolutional actor-critic agent"
-    covers = ActorCriticTopology.covers | {
-        "inputs": frozenset({"image"}),
-        "family": frozenset({"cnn"}),
-    }
-    table = PIXEL_ACTOR_CRITIC
-    aliases = {"act_dim": "action_dim"}
-    shown = _IMAGE_SHOWN
-    nodes = (
-        Node("observation", "input"),
-        Node("encoder", "convolutional encoder", ("encoder",), into="policy"),
-        Node("policy", "policy head", ("policy_head", "log_std"), into="loss"),
-        Node("value", "value head", ("value_head",), into="loss"),
-        Node("loss", "clipped surrogate, value error and entropy"),
-    )
-
-
-class QNetworkTopology(AgentTopology):
-    """The values of actions, over states."""
-
-    id = "q_network"
-    phrase = "deep Q-network"
-    objective = "the temporal difference of action values"
-    covers = {
-        "inputs": frozenset({"state"}),
-        "outputs": frozenset({"action"}),
-        "objective": frozenset({"value_based"}),
-        "task": frozenset({"value_based"}),
-        "family": frozenset({"mlp"}),
-    }
-    served_as = "control by the values of actions"
-    table = Q_NETWORK
-    aliases = {"obs": "state_dim", "actions_n": "num_actions"}
-    top = "q_network"
-    exports = ("QNetwork", "build_model")
-    settings = DQN_SETTINGS
-    learning_rate = 2.5e-4
-    learning_rate_source = "Mnih et al., 2015, extended data table 1"
-    recipe = AgentTopology.recipe | {"grad_clip": 10.0}
-    method = "rl_dqn"
-    batch = 128
-    shown = {k: v for k, v in _STATE_SHOWN.items() if k != "action_dim"}
-    nodes = (
-        Node("observation", "input"),
-        Node("encoder", "value network", ("encoder",)),
-        Node("values", "values of the actions", ("head",)),
-        Node("loss", "distance to the bootstrapped target"),
-    )
-
-    def build(self, dims: Mapping[str, Any]) -> QNetwork:
-        return QNetwork(dims)
-
-    def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        return super().tiny(dims) | _TINY_DQN[dims["observation"]]
-
-
-class PixelQNetworkTopology(QNetworkTopology):
-    """The values of actions, over the frames of a screen."""
-
-    id = "pixel_q_network"
-    phrase = "convolutional deep Q-network"
-    covers = QNetworkTopology.covers | {
-        "inputs": frozenset({"image"}),
-        "family": frozenset({"cnn"}),
-    }
-    table = PIXEL_Q_NETWORK
-    aliases = {}
-    shown = {k: v for k, v in _IMAGE_SHOWN.items() if k != "action_dim"}
-    nodes = (
-        Node("observation", "input"),
-        Node("encoder", "convolutional encoder", ("encoder",)),
-        Node("values", "values of the actions", ("head",)),
-        Node("loss", "distance to the bootstrapped target"),
-    )
-
-
 def convolutions(image_size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Kernels and strides for frames of a size: those of Mnih et al. (2015) for 84 pixels.
 
@@ -487,43 +325,3 @@ def convolutions(image_size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if image_size >= 16:
         return (4, 3, 2), (2, 2, 1)
     return (3, 2, 1), (1, 1, 1)
-
-
-_PPO_TINY = {
-    "epochs": 4, "minibatches": 4, "n_envs": 16, "global_batch": 1024, "micro_batch": 256,
-    "learning_rate": 2e-3, "min_learning_rate": 1e-4, "warmup_steps": 1, "log_interval": 5,
-    "entropy_weight": 0.0, "beta2": 0.95,
-}  # fmt: skip
-_TINY_PPO: Mapping[tuple[str, str], Mapping[str, Any]] = {
-    ("state", "discrete"): _PPO_TINY | {
-        "steps": 100, "eval_interval": 25, "checkpoint_interval": 25,
-    },
-    ("state", "continuous"): _PPO_TINY | {
-        "steps": 300, "eval_interval": 50, "checkpoint_interval": 50, "discount": 0.9,
-        "reward_scale": 0.1, "epochs": 8,
-    },
-    ("image", "discrete"): _PPO_TINY | {
-        "steps": 100, "eval_interval": 25, "checkpoint_interval": 25, "discount": 0.95,
-        "entropy_weight": 0.01,
-    },
-    ("image", "continuous"): _PPO_TINY | {
-        "steps": 60, "eval_interval": 20, "checkpoint_interval": 20, "discount": 0.95,
-    },
-}  # fmt: skip
-_DQN_TINY = {
-    "n_envs": 8, "global_batch": 128, "micro_batch": 128, "replay_batch": 128, "epochs": 8,
-    "learning_rate": 1e-3, "min_learning_rate": 1e-4, "warmup_steps": 1, "log_interval": 25,
-    "replay_size": 50_000, "learning_starts": 1_000, "target_interval": 4,
-    "exploration": 0.3,
-}  # fmt: skip
-_TINY_DQN: Mapping[str, Mapping[str, Any]] = {
-    "state": _DQN_TINY
-    | {
-        "steps": 600, "eval_interval": 100, "checkpoint_interval": 100, "reward_scale": 0.05,
-        "target_interval": 16, "final_chance": 0.1,
-    },
-    "image": _DQN_TINY | {
-        "steps": 250, "eval_interval": 50, "checkpoint_interval": 50, "discount": 0.95,
-        "replay_size": 20_000,
-    },
-}  # fmt: skip
