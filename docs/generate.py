@@ -3,8 +3,8 @@
     python docs/generate.py            # rewrite what differs
     python docs/generate.py --check    # name what differs, exit 1
 
-Whole files: the bundled specifications, the routing table, the command line, the solved shapes, the
-recorded terminal, the JSON Schema.
+Whole files: the bundled specifications, the routing table, the devices, the command line, the
+solved shapes, the recorded terminal, the JSON Schema.
 Parts of README.md, the specification language and the architecture: whatever stands between
 `<!-- begin: x -->` and `<!-- end: x -->`.
 """
@@ -29,7 +29,7 @@ LANGUAGE = DOCS / "spec_language.md"
 TRANSCRIPT = DOCS / "transcripts" / "demo.txt"
 ARCHITECTURE = DOCS / "architecture.md"
 PACKAGE = ROOT / "src" / "metagen"
-ROOMS = ("specs", "synth", "synth/topologies", "synth/parts", "post", "utils")
+ROOMS = ("specs", "synth", "synth/topologies", "synth/parts", "hardware", "post", "utils")
 EXAMPLES = ROOT / "examples" / "specs"
 RUN_TIME = re.compile(r"run-\d{8}-\d{6}-")
 WIDTH = "88"
@@ -223,6 +223,65 @@ reads text; else it is left out.
 _SOURCE = "https://github.com/metagen/template/blob/main"
 
 
+def devices_page() -> str:
+    """docs/devices.md: the device catalogue with its sources."""
+    from metagen.hardware.catalogue import ACCELERATORS, ETHERNET
+
+    head = ("id", "device", "GB", "GB/s", *_PEAKS, "ridge", "W", "link GB/s", "source")
+    sections = []
+    for kind, title in _KINDS.items():
+        sections += [f"## {title}", "", "| " + " | ".join(head) + " |"]
+        sections.append("|---|---|" + "---:|" * (len(head) - 3) + "---|")
+        for device in ACCELERATORS.values():
+            if device.kind != kind:
+                continue
+            peaks = device.peaks | {"16-bit": device.peaks.get("bf16", device.peaks.get("fp16"))}
+            shown = (f"{peaks[key] / 1e12:g}" if peaks.get(key) else "–" for key in _PEAKS)
+            power = "–" if "power" in device.assumed else f"{device.power:g}"
+            link = "–" if "link" in device.assumed else f"{device.link / 1e9:g}"
+            name = f"{device.name} (`{device.word}`)" if device.word else device.name
+            memory = (f"{device.memory / 1e9:g}", f"{device.bandwidth / 1e9:g}")
+            cells = (f"`{device.id}`", name, *memory, *shown, f"{device.ridge:.0f}", power, link)
+            sections.append("| " + " | ".join((*cells, device.source)) + " |")
+        sections.append("")
+    return _DEVICES_PAGE.format(
+        count=len(ACCELERATORS), ethernet=f"{ETHERNET / 1e9:g}", sections="\n".join(sections)
+    )
+
+
+_PEAKS = ("fp32", "tf32", "16-bit", "fp8", "int8")
+_KINDS = {
+    "cpu": "Processors",
+    "apple": "Apple silicon",
+    "consumer": "Consumer GPUs",
+    "workstation": "Workstation GPUs",
+    "datacenter": "Datacenter accelerators",
+    "edge": "Edge boards",
+}
+_DEVICES_PAGE = """# Devices
+
+The {count} devices that plans reckon with. `constraints.device` names four of them by a word, which
+stands in brackets; `training.compute.hardware` takes any of them by its id or by what people and
+drivers call it: `8xH100`, `RTX 4090`, `NVIDIA A100-SXM4-40GB`. The bare name means the module (SXM)
+and the larger memory. The catalogue is `src/metagen/hardware/devices.json`, and this page is made
+from it.
+
+*GB* and *GB/s* are memory and its bandwidth. Peaks are in TFLOP/s (int8 in TOP/s): dense, with
+products of 16 and 8 bits accumulated in 32, and fp32 without tensor cores. A sparse figure counts
+half. *16-bit* is bf16 where the device has it, else fp16; where 16 bits compute no faster than
+fp32, plans use fp32. *Ridge* is that peak over the bandwidth, in FLOP per byte: work with fewer
+FLOP for each byte it moves is bound by memory (Williams et al., 2009). *W* is the board's power.
+*Link* is what one device sends to the others of its node, in one direction; bridges that join only
+pairs do not count, since a larger group meets at PCIe.
+
+A dash is a figure that is not published. Where a plan needs it, it is assumed, and said to be so:
+the power of a device of median efficiency (FLOP per joule) of the same kind, and a link of
+{ethernet} GB/s, which is 10 Gb Ethernet. A peak that is not published is that of the next wider
+precision.
+
+{sections}"""
+
+
 def budgets_page() -> str:
     """docs/budgets.md: thirty budgets and their shapes."""
     from budget_table import table
@@ -355,6 +414,7 @@ def pages() -> dict[Path, str]:
         DOCS / "cli.md": cli_page(),
         DOCS / "specs.md": specs_page(),
         DOCS / "routing.md": routing_page(),
+        DOCS / "devices.md": devices_page(),
         DOCS / "budgets.md": budgets_page(),
         DOCS / "published.md": published_page(),
         DOCS / "gallery.md": gallery_page(),

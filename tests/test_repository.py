@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "src" / "metagen"
-ENGINE_FOLDERS = ("specs", "synth", "utils")
+ENGINE_FOLDERS = ("hardware", "specs", "synth", "utils")
 ALLOWED = {"pydantic", "pydantic_core", "yaml"} | sys.stdlib_module_names
 COPIER_SIDE = {"copier", "copier_template_extensions", "jinja2"}
 

@@ -39,7 +39,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from ..synth.devices import ACCELERATORS, accelerator
+from ..hardware.catalogue import ACCELERATORS, accelerator, nearest
 from .errors import FieldError, closest, show
 
 Dimension = Literal["parameters", "bytes", "tokens", "rate", "hardware", "duration", "frequency"]
@@ -245,8 +245,7 @@ def _hardware(text: str, raw: object) -> Quantity:
     count, name = (int((match["count"] or "1").replace("_", "")), match["name"])
     device = accelerator(name)
     if device is None:
-        close = closest(name, ACCELERATORS)
-        hint = f"{max(count, 1)}x{close}" if close else None
+        hint = next((f"{max(count, 1)}x{close}" for close in nearest(name)), None)
         raise FieldError(f"{show(raw)} is not hardware", _HARDWARE_ALLOWED, hint)
     if count < 1:
         raise FieldError(f"{show(raw)} is no device at all", _HARDWARE_ALLOWED)
@@ -403,4 +402,7 @@ RATE_UNITS: Mapping[str, tuple[str, ...]] = {
 }
 _RATE_SPELLINGS = {name: unit for unit, names in RATE_UNITS.items() for name in names}
 _RATES = f'a number with {", ".join(list(RATE_UNITS)[:-1])} or steps/s, such as "30fps"'
-_HARDWARE_ALLOWED = f'a count and an accelerator, such as "8xH100": {", ".join(ACCELERATORS)}'
+_HARDWARE_ALLOWED = (
+    f"a count and one of {len(ACCELERATORS)} catalogued devices, "
+    'such as "8xH100", "RTX 4090" or "4 x TPUv5e"'
+)

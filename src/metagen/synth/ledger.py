@@ -210,7 +210,9 @@ def _training(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     text = fmt.integer(training.steps)
     book.enter("train_steps", training.steps, "steps", text, "estimated", method)
     energy = training.energy_kwh
-    power = f"board power of {training.device.power:g} W, cooling excluded"
+    device = training.device
+    known = "assumed" if "power" in device.assumed else "board"
+    power = f"{known} power of {device.power:g} W, cooling excluded"
     text = f"{fmt.count(energy)} kWh"
     book.enter("train_energy_kwh", energy, "kWh", text, "estimated", power)
 

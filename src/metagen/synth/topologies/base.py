@@ -206,7 +206,7 @@ class Topology(ABC):
             estimates.weight_bytes(model, precision),
             estimates.state_bytes(model, context),
             self.activations(model, dims, context),
-            0 if device.id == "cpu" else estimates.WORKSPACE,
+            0 if device.kind == "cpu" else estimates.WORKSPACE,
         )
 
     def pace(
