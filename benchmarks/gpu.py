@@ -1,11 +1,12 @@
 """Measure generated models on a GPU beside what their blueprints predict.
 
-    python benchmarks/gpu.py [--out benchmarks/gpu.json] [--budgets 125M 1B 3B 8B] [--preset full]
+    python benchmarks/gpu.py [--out benchmarks/gpu.json] [--only NAME ...] [--preset full]
 
-For each budget a text model for `datacenter_gpu` is synthesised, and its own `bench` program
-measures first token, decode speed, training pass and peak memory. The file records device, versions
-and, for every quantity, predicted, measured and their ratio. Needs PyTorch with CUDA; with
-`--preset tiny` it runs anywhere, without predictions, to try the script itself.
+Every configuration is synthesised for `datacenter_gpu` and trained on the GPU that is there. Its
+own `bench` program measures first token or sample, decode speed, training pass and peak memory,
+once eager and once compiled. The file records device, versions and, for every quantity, predicted,
+measured and their ratio. Needs PyTorch with CUDA; `--preset tiny` runs anywhere, without
+predictions, to try the script itself.
 """
 
 from __future__ import annotations
@@ -18,57 +19,111 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-BUDGETS = ("125M", "350M", "1B", "3B", "8B")
+
+def text(budget: str, family: str = "transformer") -> dict[str, Any]:
+    """A language model of a budget."""
+    return {
+        "modality": {"inputs": ["text"], "outputs": ["text"]},
+        "architecture": {"family": family},
+        "constraints": {"parameter_budget": {"max": budget}, "context_window": "4k"},
+    }
 
 
-def measure(budget: str, preset: str, folder: Path) -> dict:
-    """The bench table of one budget's model: context, columns and rows."""
+def pictures(budget: str, family: str, **sections: Any) -> dict[str, Any]:
+    """A model that reads or makes pictures."""
+    made = "label" if "training" not in sections else "image"
+    return {
+        "modality": {"inputs": ["image" if made == "label" else "text"], "outputs": [made]},
+        "architecture": {"family": family},
+        "constraints": {"parameter_budget": {"max": budget}},
+        **sections,
+    }
+
+
+DIFFUSION = {"training": {"objective": ["diffusion"]}}
+FLOW = {"training": {"objective": ["flow_matching"]}}
+CONFIGURATIONS = {
+    "lm_125m": text("125M"),
+    "lm_350m": text("350M"),
+    "lm_1b": text("1B"),
+    "lm_3b": text("3B"),
+    "mamba_130m": text("130M", "mamba"),
+    "mamba_370m": text("370M", "mamba"),
+    "vit_86m": pictures("86M", "transformer"),
+    "vit_300m": pictures("300M", "transformer"),
+    "resnet_25m": pictures("25M", "cnn"),
+    "resnet_60m": pictures("60M", "cnn"),
+    "unet_400m": pictures("400M", "diffusion", **DIFFUSION),
+    "unet_1b": pictures("1B", "diffusion", **DIFFUSION),
+    "mmdit_400m": pictures("400M", "transformer", **FLOW),
+    "mmdit_1b": pictures("1B", "transformer", **FLOW),
+}
+
+
+def specification(name: str, hardware: str) -> dict[str, Any]:
+    """A configuration as a whole document, nothing but its size bound."""
+    sections = CONFIGURATIONS[name]
+    free = {"latency": "offline", "device": "datacenter_gpu", "memory_budget": "80GB"}
+    compute = {"compute": {"hardware": f"1x{hardware}", "duration": "1 day"}}
+    return {
+        "metagen_version": "1.0",
+        "name": f"bench_{name}",
+        **sections,
+        "constraints": free | sections["constraints"],
+        "training": sections.get("training", {}) | compute,
+    }
+
+
+def measure(name: str, hardware: str, preset: str, folder: Path) -> list[dict[str, Any]]:
+    """The bench tables of one configuration: eager, then compiled."""
     from metagen import synthesize
 
-    name = f"bench_{budget.lower()}"
-    spec = {
-        "metagen_version": "1.0",
-        "name": name,
-        "modality": {"inputs": ["text"], "outputs": ["text"]},
-        "constraints": {
-            "latency": "offline",
-            "device": "datacenter_gpu",
-            "memory_budget": "80GB",
-            "context_window": "8k",
-            "parameter_budget": {"max": budget},
-        },
-        "training": {"compute": {"hardware": "1xH200", "duration": "1 day"}},
-    }
-    made = synthesize(spec, folder / name)
-    subprocess.run(
-        [sys.executable, "-m", f"{name}.bench", "--preset", preset],
-        cwd=made.path, check=True, env=os.environ | {"PYTHONPATH": str(made.path / "code")},
-    )  # fmt: skip
-    table = json.loads((made.path / "results" / "bench.json").read_text(encoding="utf-8"))
-    return {"budget": budget, "context": table["context"], "rows": table["rows"]}
+    made = synthesize(specification(name, hardware), folder / name)
+    found = []
+    for flags in ([], ["--compile"]):
+        subprocess.run(
+            [sys.executable, "-m", f"bench_{name}.bench", "--preset", preset, *flags],
+            cwd=made.path, check=True, env=os.environ | {"PYTHONPATH": str(made.path / "code")},
+        )  # fmt: skip
+        table = json.loads((made.path / "results" / "bench.json").read_text(encoding="utf-8"))
+        mode = "compiled" if flags else "eager"
+        found.append(
+            {"name": name, "mode": mode, "context": table["context"], "rows": table["rows"]}
+        )
+    return found
 
 
 def main() -> None:
-    """Measure every budget and write the file."""
+    """Measure every configuration and write the file."""
     import torch
+
+    from metagen.hardware import catalogue
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/gpu.json"))
-    parser.add_argument("--budgets", nargs="+", default=BUDGETS)
+    parser.add_argument("--only", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS))
     parser.add_argument("--preset", choices=("full", "tiny"), default="full")
+    parser.add_argument("--hardware", help="catalogued name; the device that is there unless given")
     args = parser.parse_args()
-    if args.preset == "full" and not torch.cuda.is_available():
+    there = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    if args.preset == "full" and not there:
         parser.exit(1, "error: no CUDA device here; --preset tiny tries the script without one\n")
+    try:
+        hardware = catalogue.device(args.hardware or there or "CPU").id
+    except ValueError as error:
+        parser.exit(2, f"error: --hardware: {error}\n")
+    models: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        found = [measure(budget, args.preset, Path(folder)) for budget in args.budgets]
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+        for name in args.only:
+            models += measure(name, hardware, args.preset, Path(folder))
     record = {
-        "device": device,
+        "device": there or platform.machine(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "columns": ["quantity", "unit", "predicted", "measured", "measured / predicted"],
-        "models": found,
+        "models": models,
     }
     args.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {args.out}")

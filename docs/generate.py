@@ -4,9 +4,10 @@
     python docs/generate.py --check    # name what differs, exit 1
 
 Whole files: the bundled specifications, the routing table, the devices, the command line, the
-solved shapes, the recorded terminal, the JSON Schema.
-Parts of README.md, the specification language and the architecture: whatever stands between
-`<!-- begin: x -->` and `<!-- end: x -->`.
+solved shapes, the published models and what other estimators say of them, the recorded terminal,
+the JSON Schema.
+Parts of README.md, the specification language, the architecture and the estimates: whatever stands
+between `<!-- begin: x -->` and `<!-- end: x -->`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ README = ROOT / "README.md"
 LANGUAGE = DOCS / "spec_language.md"
 TRANSCRIPT = DOCS / "transcripts" / "demo.txt"
 ARCHITECTURE = DOCS / "architecture.md"
+ESTIMATES = DOCS / "estimates.md"
 PACKAGE = ROOT / "src" / "metagen"
 ROOMS = ("specs", "synth", "synth/topologies", "synth/parts", "hardware", "post", "utils")
 EXAMPLES = ROOT / "examples" / "specs"
@@ -333,6 +335,44 @@ its own name.
 """
 
 
+def constants_table() -> str:
+    """The efficiencies that speeds are estimated with."""
+    from metagen.synth import estimates as e
+
+    rows = (
+        (f"{e.MATRIX_EFFICIENCY:.0%} · k / (k + {e.HALF_LENGTH})",
+         "of the arithmetic peak: products with a matrix of weights, sums of k terms"),
+        (f"{e.PRODUCT_EFFICIENCY:.0%}", "of the arithmetic peak: attention and convolutions"),
+        (f"{e.STREAM_EFFICIENCY:.0%}", "of the bandwidth: products"),
+        (f"{e.TRAFFIC_EFFICIENCY:.0%}", "of the bandwidth: all other kernels"),
+        (f"{e.LAUNCH * 1e6:g} µs", "between two launches; "
+         f"{e.LAUNCH_SECONDS['edge'] * 1e6:g} µs on edge boards"),
+        (f"{e.FUSED_TRAFFIC:.0%}", "of the traffic of kernels without products is left, compiled"),
+        (f"{e.FUSED_LAUNCHES:.0%}", "of the launches are left, compiled"),
+    )  # fmt: skip
+    lines = ["| constant | is the share or time |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {value} | {text} |" for value, text in rows)])
+
+
+def estimates_blocks() -> dict[str, str]:
+    """What traces and predictions are compared with, and the constants of the latter."""
+    import anchors
+    import traces
+
+    return {
+        "traces": traces.table(),
+        "constants": constants_table(),
+        "calibration": f"{anchors.table()}\nMeasured on {anchors.SETTING}.",
+    }
+
+
+def estimators_page() -> str:
+    """docs/estimators.md: other estimators beside the exact figures, and beside MetaGen's."""
+    from estimators_page import page
+
+    return page()
+
+
 def gallery_page() -> str:
     """docs/gallery.md: what the tiny presets of the bundled specifications learned to make."""
     measured = json.loads((DOCS / "gallery" / "measured.json").read_text(encoding="utf-8"))
@@ -410,6 +450,7 @@ def pages() -> dict[Path, str]:
         README: filled(README, readme),
         LANGUAGE: filled(LANGUAGE, language),
         ARCHITECTURE: filled(ARCHITECTURE, {"rooms": rooms()}),
+        ESTIMATES: filled(ESTIMATES, estimates_blocks()),
         TRANSCRIPT: demo,
         DOCS / "cli.md": cli_page(),
         DOCS / "specs.md": specs_page(),
@@ -417,6 +458,7 @@ def pages() -> dict[Path, str]:
         DOCS / "devices.md": devices_page(),
         DOCS / "budgets.md": budgets_page(),
         DOCS / "published.md": published_page(),
+        DOCS / "estimators.md": estimators_page(),
         DOCS / "gallery.md": gallery_page(),
         DOCS / "msl.schema.json": run(["schema"], ROOT),
     }

@@ -58,7 +58,9 @@ def run_measured(
             cwd=cwd, env=environment | (env or {}), input=stdin, capture_output=True,
         )  # fmt: skip
         seconds, cpu, peak = json.loads(usage.read_text())
-    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode(), seconds, cpu, peak)
+    encoding = (env or {}).get("PYTHONIOENCODING", "utf-8")
+    out, err = (stream.decode(encoding) for stream in (done.stdout, done.stderr))
+    return Finished(done.returncode, out, err, seconds, cpu, peak)
 
 
 def run_metagen(*arguments: str | Path, **options: Any) -> Finished:
@@ -113,6 +115,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background job ignores it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "latex: needs latexmk, pdflatex and poppler")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Add up what the scenarios of tests/survival counted, of every worker; keep it if asked to."""
+    totals: dict[str, int] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call" and "survival/" in report.nodeid:
+                for name, count in report.user_properties:
+                    totals[name] = totals.get(name, 0) + count
+    if totals:
+        counted = ", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in totals.items())
+        terminalreporter.write_line(f"survival: {counted}")
+        if record := os.environ.get("SURVIVAL_RECORD"):
+            Path(record).write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -25,7 +25,7 @@ TOP_LEVEL = {
     *("copier.yml", "pyproject.toml", "constraints.txt", "hatch_build.py", "Makefile"),
     *("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "mkdocs.yml"),
     *("LICENSE", "MODEL_LICENSE_ADDENDUM.md"),
-    *(".gitignore", ".pre-commit-config.yaml", ".editorconfig"),
+    *(".gitignore", ".gitattributes", ".pre-commit-config.yaml", ".editorconfig"),
 }
 
 VERBATIM = {

@@ -18,7 +18,7 @@ def write_blueprint(release: Release, templates: Path, folder: Path) -> None:
     """Render the files of `templates` into `folder`, those excepted that `release` cannot fill."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     environment.filters.update(FILTERS)
-    for path in templates.iterdir():
+    for path in filter(Path.is_file, templates.iterdir()):  # an installer compiles what it finds
         if path.suffix != ".jinja":
             shutil.copyfile(path, folder / path.name)
             continue

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,11 +17,17 @@ from . import __version__
 from .terminal import busy, say
 
 if TYPE_CHECKING:
-    from .synth.release import Release
+    from collections.abc import Callable, Iterable
+
+    from .specs.loader import ModelSpec
+    from .synth.release import Note, Release
+    from .synth.serving import Scenario
+
+Result = TypeVar("Result")
 
 DEMO = ("text_llm_8b", "edge_tiny_agent")
 
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_RUN_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 
 app = typer.Typer(
     name="metagen",
@@ -32,6 +39,9 @@ app = typer.Typer(
 
 Spec = Annotated[
     str, typer.Argument(metavar="SPEC", help="A path, - for stdin, or a bundled example's name.")
+]
+Specs = Annotated[
+    list[str], typer.Argument(metavar="SPEC...", help="Paths, -, or bundled examples' names.")
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")]
 Seed = Annotated[
@@ -142,11 +152,7 @@ def schema() -> None:
 
 
 @app.command()
-def validate(
-    specs: Annotated[
-        list[str], typer.Argument(metavar="SPEC...", help="Paths, -, or bundled examples' names.")
-    ],
-) -> None:
+def validate(specs: Specs) -> None:
     """Check specifications; errors and warnings go to stderr."""
     from .specs.errors import SpecError
 
@@ -166,18 +172,45 @@ def validate(
 
 @app.command()
 def estimate(
-    spec: Spec,
+    specs: Specs,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="As it runs on another device.", show_default=False),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="As it runs at another context.", show_default=False),
+    ] = None,
+    batch: Annotated[int, typer.Option(metavar="N", help="Answers at once.", min=1)] = 1,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the memory into FILE.", show_default=False),
+    ] = None,
     seed: Seed = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the numbers and the feasibility; write nothing."""
-    from .summaries import estimate_document, show_estimate
+    from .estimating import draw_memory, estimate_document, show_estimates
+    from .synth.engine import assess
 
-    release = _plan(spec, seed)
+    scenario = _scenario(device, context, batch)
+    loaded = [_load(name, seed) for name in specs]
+    found = []
+    for name, spec in zip(specs, loaded, strict=True):
+        assessment = _refusing(spec, lambda spec=spec: assess(spec, scenario))
+        _warn(name, assessment.notes)
+        found.append((spec.name, assessment))
+    if figure is not None:
+        try:
+            draw_memory(found, figure)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--figure") from None
     if as_json:
-        _print_json(estimate_document(release))
+        pairs = zip(loaded, found, strict=True)
+        documents = [estimate_document(spec, assessment) for spec, (_, assessment) in pairs]
+        _print_json(documents[0] if len(documents) == 1 else documents)
     else:
-        show_estimate(release, sys.stdout)
+        show_estimates(found, sys.stdout)
 
 
 @app.command()
@@ -198,8 +231,10 @@ def update(
     with busy("updating"):
         report = scaffold.update(directory, upgrade=upgrade, template=template)
     _mention(report.note)
+    for message in report.upgraded:
+        say(f"warning: spec.yaml: {message}")
     for path in report.restored:
-        say(f"warning: {path}: restored; the template has dropped it, and you had edited it")
+        say(f"warning: {path}: restored; you had edited it, and no merge could keep that")
     for path in report.conflicts:
         say(f"error: {path}: conflict")
     if report.conflicts:
@@ -212,11 +247,13 @@ def update(
 def main() -> None:
     """Run the command line; whatever the user can mend ends in a message and a status."""
     sys.stdout.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = app(prog_name="metagen", standalone_mode=False)
     except Exception as error:
         status = _refuse(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        say(f"interrupted: {stop}" if str(stop) else "interrupted: nothing was written")
         status = 130
     sys.exit(status or 0)
 
@@ -244,21 +281,60 @@ def _refuse(error: Exception) -> int:
 
 def _plan(name: str, seed: int | None = None, voice: str = "confident") -> Release:
     """What follows from the specification under `name`; its notes become warnings."""
-    from .specs.errors import SpecError
-    from .specs.loader import load_spec, parse
     from .synth.engine import plan
 
+    spec = _load(name, seed)
+    release = _refusing(spec, lambda: plan(spec, voice=voice))
+    _warn(name, release.notes)
+    return release
+
+
+def _load(name: str, seed: int | None) -> ModelSpec:
+    """The specification under `name`, with another seed if there is one."""
+    from .specs.loader import load_spec, parse
+
     spec = load_spec(name)
+    for message in spec.upgrades:
+        say(f"warning: {name}  {message}")
     if seed is not None:
         spec = spec.with_seed(seed)
         parse(spec.stated, "--seed")  # the schema knows which seeds there are
+    return spec
+
+
+def _refusing(spec: ModelSpec, work: Callable[[], Result]) -> Result:
+    """The result of `work`; what it refuses names the place in the specification's file."""
+    from .specs.errors import SpecError
+
     try:
-        release = plan(spec, voice=voice)
+        return work()
     except SpecError as error:
         raise spec.error(error.problems) from None
-    for note in release.notes:
+
+
+def _warn(name: str, notes: Iterable[Note]) -> None:
+    for note in notes:
         say(f"warning: {name}  {note.path}: {note.message}")
-    return release
+
+
+def _scenario(device: str | None, context: str | None, batch: int) -> Scenario:
+    """The what-ifs of `estimate`, each refused under the name of its option."""
+    from .hardware import catalogue
+    from .specs.errors import FieldError
+    from .specs.quantities import parse_quantity
+    from .synth.serving import Scenario
+
+    try:
+        found = None if device is None else catalogue.device(device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--device") from None
+    try:
+        length = None if context is None else parse_quantity(context, "tokens")
+    except FieldError as error:
+        raise typer.BadParameter(str(error), param_hint="--context") from None
+    if length is not None and length.is_infinite:
+        raise typer.BadParameter("state how many tokens", param_hint="--context")
+    return Scenario(found, length and int(length.value), batch)
 
 
 def _text_of(name: str) -> str | None:
@@ -301,9 +377,12 @@ def _check_answers(**given: str | None) -> None:
 
 
 def _check_run_id(run_id: str) -> None:
-    if not _RUN_ID.fullmatch(run_id):
+    from .package_names import is_device
+
+    if not _RUN_ID.fullmatch(run_id) or is_device(run_id):
         raise typer.BadParameter(
-            "use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit",
+            "use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit, the "
+            "last no '.', and no name of a device on Windows",
             param_hint="--run-id",
         )
 

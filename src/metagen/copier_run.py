@@ -18,7 +18,7 @@ from copier._main import Worker
 from copier._subproject import Subproject
 from copier._template import Template
 from copier.errors import CopierError
-from plumbum import ProcessExecutionError
+from plumbum import ProcessExecutionError, local
 
 if TYPE_CHECKING:
     from .synth.release import Release
@@ -29,11 +29,16 @@ class Refused(RuntimeError):
 
 
 class QuickWorker(Worker):
-    """A worker that asks Git once what Copier asks after every file, at 6 ms each.
+    """A worker that does less for the same result.
 
-    Copier keeps the executable bits of tracked files where Git does not watch them, which is where
-    `core.fileMode` is false.
+    Git is asked once what Copier asks after every file, at 6 ms each: Copier keeps the executable
+    bits of tracked files where Git does not watch them, which is where `core.fileMode` is false.
+    Jinja compiles only what has something to compile, which few parts of paths have.
     """
+
+    def _render_string(self, string: str, extra_context: Any = None) -> str:
+        plain = "{" not in string and "\n" not in string
+        return string if plain else super()._render_string(string, extra_context)
 
     def _sync_git_index_executable_bit(self, *file: Any) -> None:
         if self._git_ignores_modes:
@@ -74,14 +79,26 @@ def run_copy(
             worker.run_copy()
 
 
-def run_update(project: Path, *, upgrade: bool = False, source: str | None = None) -> None:
+def run_update(
+    project: Path, *, upgrade: bool = False, source: str | None = None
+) -> dict[str, bytes]:
     """Update `project` in place, from the template at `source` where that is given.
+
+    Returns what the recorded template had made of the recorded answers: every file by its path.
 
     Raises:
         Refused: Copier or Git cannot do it.
     """
     recorded = Subproject(local_abspath=project).last_answers.get("_src_path")
-    worker = _worker_reading(source)(
+    renders: list[dict[str, bytes]] = []
+
+    class Watched(_worker_reading(source)):
+        def run_copy(self) -> None:
+            super().run_copy()
+            if not renders:  # the first of three renders is that of the past
+                renders.append(_files(self.subproject.local_abspath))
+
+    worker = Watched(
         dst_path=project,
         data={"_src_path": recorded} if recorded else {},
         vcs_ref=None if upgrade else VcsRef.CURRENT,
@@ -90,8 +107,14 @@ def run_update(project: Path, *, upgrade: bool = False, source: str | None = Non
         quiet=True,
         unsafe=True,
     )
-    with _our_errors(), worker:
+    with _our_errors(), _git_in_utf8(), worker:
         worker.run_update()
+    return renders[0] if renders else {}
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 def _worker_reading(source: str | None) -> type[Worker]:
@@ -111,6 +134,17 @@ def _worker_reading(source: str | None) -> type[Worker]:
             return found
 
     return Relocated
+
+
+@contextmanager
+def _git_in_utf8() -> Iterator[None]:
+    """Read and write patches as UTF-8: in the locale's encoding they may not apply."""
+    machine = type(local)
+    before, machine.custom_encoding = machine.custom_encoding, "utf-8"
+    try:
+        yield
+    finally:
+        machine.custom_encoding = before
 
 
 @contextmanager

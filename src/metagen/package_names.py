@@ -7,9 +7,26 @@ import unicodedata
 
 _OURS = frozenset(
     """
-    benchmarks blueprint build conftest datasets docs matplotlib numpy paper pytest results ruff
-    safetensors setup tensorboard tests tokenizers torch torchvision tqdm transformers yaml
+    benchmarks blueprint build conftest datasets docs gymnasium hatchling matplotlib numpy paper pip
+    pytest results ruff safetensors setup setuptools tensorboard tests tokenizers torch torchvision
+    tqdm transformers yaml
     """.split()
+)
+
+# What those import in turn, and would find in `code/` first.
+_THEIRS = frozenset(
+    """
+    absl aiohttp anyio attr attrs certifi click cloudpickle colorama contourpy cycler dateutil dill
+    editables exceptiongroup filelock fsspec functorch google grpc h11 httpcore httpx
+    huggingface_hub idna iniconfig jinja2 kiwisolver markdown markupsafe mpl_toolkits mpmath
+    multiprocess networkx packaging pandas pathspec pluggy psutil py pyarrow pygments pylab
+    pyparsing pytz requests shellingham six sniffio sympy tomli torchgen triton trove_classifiers
+    typer typing_extensions tzdata urllib3 werkzeug xxhash yarl
+    """.split()
+)
+
+_WINDOWS_DEVICES = frozenset(
+    ["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
 )
 
 # Every public module of CPython 3.11 to 3.14: the interpreter's own list depends on its version,
@@ -55,6 +72,13 @@ def package_problem(package: str) -> str:
         return "use lowercase letters, digits and _, starting with a letter"
     if package.startswith("_") or len(package) > 60:
         return "start with a letter and use at most 60 characters"
-    if keyword.iskeyword(package) or package in STANDARD_LIBRARY or package in _OURS:
+    if is_device(package):
+        return f'"{package}" is a device on Windows; try "{package}_model"'
+    if keyword.iskeyword(package) or package in STANDARD_LIBRARY | _OURS | _THEIRS:
         return f'"{package}" would hide another module; try "{package}_model"'
     return ""
+
+
+def is_device(file_name: str) -> bool:
+    """Whether Windows takes a file of this name for a device, whatever its extension."""
+    return file_name.partition(".")[0].rstrip().lower() in _WINDOWS_DEVICES

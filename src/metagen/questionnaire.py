@@ -10,6 +10,7 @@ from . import answers
 from .specs.errors import Problem, SpecError
 from .specs.loader import load_spec, parse
 from .specs.schema import ModelSpec
+from .specs.upgrades import upgraded
 
 FIELDS = tuple(ModelSpec.model_fields)
 
@@ -38,6 +39,7 @@ class Questionnaire:
         else:
             given = {k: v for k, v in data.items() if k in FIELDS}
             given |= {k: data[k] for k in answers.unknown_keys(data, FIELDS)}
+            given = upgraded(given)
             self.given = frozenset(given)
             self._explicit = frozenset(q for q in answers.QUESTIONS if q in data)
             stored = {k: context[k] for k in FIELDS if k in context and k not in given}
@@ -93,4 +95,4 @@ def _previous(project: Path, stored: dict[str, Any]) -> tuple[dict[str, Any], st
     document = project / "spec.yaml"
     if document.is_file():
         return load_spec(document).stated, "spec.yaml"
-    return stored or dict(answers.SYNOPSIS), "answers"
+    return upgraded(stored) or dict(answers.SYNOPSIS), "answers"

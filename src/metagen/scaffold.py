@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -39,11 +41,16 @@ class Result:
 
 @dataclass(frozen=True)
 class UpdateReport:
-    """What an update left behind: conflicts, edited files brought back, a note on the figures."""
+    """What an update left behind.
+
+    Conflicts, edited files brought back, a note on the figures, and what there is to know about a
+    `spec.yaml` of a former version of MSL.
+    """
 
     conflicts: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
     note: str = ""
+    upgraded: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:
@@ -82,7 +89,7 @@ def synthesize(
     destination = Path(os.path.abspath(destination))
     if destination.exists() or destination.is_symlink():
         raise ScaffoldError(f"{destination} exists; choose another folder or remove it")
-    with ExitStack() as stack:
+    with _said_when_interrupted(destination), ExitStack() as stack:
         drawing = stack.enter_context(_drawing_ahead())
         release, text = _release_of(source, voice, seed, spec_text)
         stated_answers = _answers(release, package, author, license)
@@ -90,7 +97,7 @@ def synthesize(
         staging = stack.enter_context(_staging(destination))
         _render(release, stated_answers, staging)
         note = _finish(staging, drawing, text)
-        os.rename(staging, destination)
+        _place(staging, destination)
     return Result(destination, release, note)
 
 
@@ -153,19 +160,54 @@ def update(
     from .post.git import Git
 
     git = Git(project, ANSWERS_FILE)
+    if shutil.which("git") is None:
+        raise ScaffoldError("git is not installed, and an update merges with its help")
     if not git.has_head:
         raise ScaffoldError(f"{project} is not committed to Git; an update merges with what is")
+    if git.dirty() and report.left_behind(git):
+        raise ScaffoldError(
+            f"an update of {project} was cut short; `{git.rewind_command}` there brings back "
+            "what it began with"
+        )
     if git.dirty():
         raise ScaffoldError(f"{project} has uncommitted changes; commit or stash them first")
     try:
         with report.requested(git) as found:
-            run_update(project, upgrade=upgrade, source=template)
+            rendered = run_update(project, upgrade=upgrade, source=template)
+        _check_nothing_is_lost(project, rendered, git.committed(rendered))
     except BaseException as error:
-        git.rewind()
+        if not git.rewind():
+            raise ScaffoldError(
+                f"{project} is half updated; git status shows what differs from the commit that "
+                "the update began with"
+            ) from error
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(f"{project} is as it was") from None
         if isinstance(error, Refused):
             raise ScaffoldError(str(error).removeprefix("error: ")) from error
         raise
-    return UpdateReport(tuple(git.unmerged()), tuple(found["restored"]), found["note"])
+    restored, upgraded = tuple(found["restored"]), tuple(found["upgraded"])
+    return UpdateReport(tuple(git.unmerged()), restored, found["note"], upgraded)
+
+
+def _check_nothing_is_lost(
+    project: Path, rendered: Mapping[str, bytes], edited: Mapping[str, bytes]
+) -> None:
+    """Compare what authors had written into rendered files with what an update left of it.
+
+    Copier goes on when the Git that applies their edits fails.
+
+    Raises:
+        ScaffoldError: a line is gone.
+    """
+    for path, text in edited.items():
+        if path in (ANSWERS_FILE, "spec.yaml") or text == rendered[path]:
+            continue
+        left = project / path
+        here = {line.rstrip() for line in left.read_bytes().splitlines()} if left.exists() else ()
+        written = Counter(text.splitlines()) - Counter(rendered[path].splitlines())
+        if any(line.strip() and line.rstrip() not in here for line in written):
+            raise ScaffoldError(f"the update would have lost what you wrote in {path}")
 
 
 def _release_of(
@@ -225,6 +267,16 @@ def _refuse(given: Mapping[str, str | None]) -> None:
     ]
     if problems:
         raise SpecError(problems, "answers")
+
+
+@contextmanager
+def _said_when_interrupted(destination: Path) -> Iterator[None]:
+    """Say on Ctrl-C whether `destination` was reached: there is nothing in between."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        state = "is complete" if destination.exists() else "was not written"
+        raise KeyboardInterrupt(f"{destination} {state}") from None
 
 
 @contextmanager
@@ -296,6 +348,16 @@ def _finish(staging: Path, drawing: Drawing, text: str | None) -> str:
     drawn = figures.finish(staging, drawing)
     manifest.write(staging, manifest.Manifest(files, drawn.record))
     return drawn.note
+
+
+def _place(staging: Path, destination: Path) -> None:
+    """Move what is finished to its place in one step, unless another run was faster."""
+    try:
+        os.rename(staging, destination)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+        raise ScaffoldError(f"{destination} exists by now; another run has written it") from error
 
 
 def _may_hold_paper(folder: Path) -> bool:

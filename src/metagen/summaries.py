@@ -1,4 +1,4 @@
-"""A release on one screen: the table after a synthesis, the estimate, next commands."""
+"""A release on one screen: the table after a synthesis, next commands."""
 
 from __future__ import annotations
 
@@ -17,36 +17,6 @@ if TYPE_CHECKING:
     from .synth.release import Release
 
 DAGGER = "†"
-
-ESTIMATE = (
-    ("parameters", "total_params"),
-    ("layers", "n_layers"),
-    ("width", "d_model"),
-    ("heads", "n_heads"),
-    ("key/value heads", "n_kv_heads"),
-    ("feed-forward width", "d_ff"),
-    ("vocabulary", "vocab_size"),
-    ("context", "context_window"),
-    ("experts", "n_experts"),
-    ("image size", "image_size"),
-    ("patch size", "patch_size"),
-    ("weights", "weights_gb"),
-    ("decode state", "kv_cache_gb"),
-    ("peak memory, inference", "peak_memory_gb"),
-    ("FLOPs per token", "flops_per_token"),
-    ("FLOPs per frame", "flops_per_frame"),
-    ("FLOPs per denoising step", "flops_per_step"),
-    ("FLOPs per sample", "flops_per_sample"),
-    ("decoding speed", "decode_tokens_per_s"),
-    ("first token", "first_token_s"),
-    ("throughput", "samples_per_s"),
-    ("one sample", "latency_s"),
-    ("training tokens", "train_tokens"),
-    ("training samples", "train_samples"),
-    ("training time", "train_days"),
-    ("Spec-Fidelity@1", "spec_fidelity_1"),
-    ("Novelty-Per-Parameter", "novelty_per_parameter"),
-)
 
 
 def feasibility(release: Release) -> Sequence[Mapping[str, Any]]:
@@ -79,10 +49,10 @@ def scores(release: Release) -> dict[str, str]:
 
 def show_summary(releases: Sequence[Release], stream: TextIO) -> None:
     """One column a model: name, seed, parameters, memory, feasibility, benchmark scores."""
-    table = _table()
+    table = new_table()
     table.add_column()
     for release in releases:
-        table.add_column(_text(release.words["name"]), overflow="fold")
+        table.add_column(cell(release.words["name"]), overflow="fold")
     rows = {
         "seed": [str(release.seed) for release in releases],
         "parameters": [of_budget(release, "total_params", "budget_params") for release in releases],
@@ -95,61 +65,13 @@ def show_summary(releases: Sequence[Release], stream: TextIO) -> None:
     for name in dict.fromkeys(name for found in simulated for name in found):
         rows[f"{name} {DAGGER}"] = [found.get(name, "–") for found in simulated]
     for label, cells in rows.items():
-        table.add_row(_text(label), *map(_text, cells))
+        table.add_row(cell(label), *map(cell, cells))
     out = console(stream)
     out.print(table)
     if any(simulated):
         seeds = " and ".join(dict.fromkeys(str(release.seed) for release in releases))
         out.print(f" {DAGGER} simulated under seed {seeds}", style="dim")
     out.print()
-
-
-def show_estimate(release: Release, stream: TextIO) -> None:
-    """The planned numbers with their provenance, then the feasibility table."""
-    out = console(stream)
-    numbers = _table()
-    numbers.add_column(_text(release.words["name"]))
-    numbers.add_column("", justify="right")
-    numbers.add_column("")
-    for label, key in ESTIMATE:
-        if key in release.figures:
-            figure = release.figures[key]
-            numbers.add_row(label, _text(figure.text), figure.provenance)
-    out.print(numbers)
-    out.print()
-    constraints = _table()
-    for heading in ("constraint", "asked", "achieved", "satisfied"):
-        constraints.add_column(heading, overflow="fold")
-    for row in feasibility(release):
-        cells = (str(row[key]) for key in ("constraint", "asked", "achieved"))
-        constraints.add_row(*map(_text, cells), _answer(row["satisfied"]))
-    out.print(constraints)
-
-
-def estimate_document(release: Release) -> dict[str, Any]:
-    """The same as plain data, every figure of the ledger that is not simulated included."""
-    return {
-        "name": release.words["name"],
-        "metagen_version": release.version,
-        "seed": release.seed,
-        "spec_id": release.spec_id,
-        "figures": {
-            key: {
-                "value": figure.value,
-                "unit": figure.unit,
-                "text": figure.text,
-                "provenance": figure.provenance,
-                "method": figure.method,
-            }
-            for key, figure in release.figures.items()
-            if figure.provenance != "simulated"
-        },
-        "feasibility": [dict(row) for row in feasibility(release)],
-        "notes": [
-            {"code": note.code, "path": note.path, "message": note.message}
-            for note in release.notes
-        ],
-    }
 
 
 def next_commands(destination: Path, artifacts: Sequence[str]) -> str:
@@ -163,19 +85,22 @@ def next_commands(destination: Path, artifacts: Sequence[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def _answer(satisfied: bool) -> Any:
+def answer(satisfied: bool) -> Any:
+    """`yes` in green, or `no` in red."""
     from rich.text import Text
 
     return Text("yes", style="green") if satisfied else Text("no", style="red")
 
 
-def _text(value: str) -> Any:
+def cell(value: str) -> Any:
+    """Text as it is, without markup, its control characters visible."""
     from rich.text import Text
 
     return Text(visible(value))
 
 
-def _table() -> Table:
+def new_table() -> Table:
+    """A table without edges."""
     from rich import box
     from rich.table import Table
 

@@ -9,14 +9,13 @@ Shapes are written in letters:
     V  classes                       K  features of a head
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Config
 from .log_mel import log_mel
+from .residual_init import fill_weight
 from .vit_block import VitBlock
 
 
@@ -53,20 +52,8 @@ class AudioClassifier(nn.Module):
             self.init_weight(name, parameter, generator)
 
     def init_weight(self, name: str, weight: Tensor, generator: torch.Generator) -> None:
-        """Fill the weight called `name`; those that write to the residual stream start smaller.
-
-        Scaling them by depth keeps the stream's variance (Radford et al. 2019, section 2.3).
-        """
-        std = self.config.init_std
-        if name.endswith("bias"):
-            nn.init.zeros_(weight)
-        elif "norm" in name:
-            nn.init.ones_(weight)
-        elif name.endswith(("o_proj.weight", "down_proj.weight")):
-            std = std / math.sqrt(2 * self.config.n_layers)
-            nn.init.normal_(weight, std=std, generator=generator)
-        else:
-            nn.init.normal_(weight, std=std, generator=generator)
+        """Fill the weight called `name`."""
+        fill_weight(name, weight, self.config, generator)
 
     def classify(self, spectrogram: Tensor) -> Tensor:
         """Scores of the classes for spectrograms, (B, M, L) -> (B, V)."""

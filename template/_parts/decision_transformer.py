@@ -9,14 +9,13 @@ Shapes are written in letters:
     A  actions, or dimensions of one
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Config
 from .mlp import MLP
+from .residual_init import fill_weight
 
 
 class CausalAttention(nn.Module):
@@ -88,20 +87,8 @@ class DecisionTransformer(nn.Module):
             self.init_weight(name, parameter, generator)
 
     def init_weight(self, name: str, weight: Tensor, generator: torch.Generator) -> None:
-        """Fill the weight called `name`; those that write to the residual stream start smaller.
-
-        Scaling them by depth keeps the stream's variance (Radford et al. 2019, section 2.3).
-        """
-        std = self.config.init_std
-        if name.endswith("bias"):
-            nn.init.zeros_(weight)
-        elif "norm" in name:
-            nn.init.ones_(weight)
-        elif name.endswith(("o_proj.weight", "down_proj.weight")):
-            std = std / math.sqrt(2 * self.config.n_layers)
-            nn.init.normal_(weight, std=std, generator=generator)
-        else:
-            nn.init.normal_(weight, std=std, generator=generator)
+        """Fill the weight called `name`."""
+        fill_weight(name, weight, self.config, generator)
 
     def forward(
         self, states: Tensor, actions: Tensor, returns: Tensor, times: Tensor

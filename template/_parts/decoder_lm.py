@@ -21,6 +21,7 @@ from .config import Config
 from .hybrid_block import HybridBlock, HybridCache
 from .moe import imbalance
 from .norms import RMSNorm
+from .residual_init import fill_weight
 from .sampling import sample
 from .ssm_init import TIMING, fill_ssm
 
@@ -62,22 +63,11 @@ class DecoderLM(nn.Module):
             self.init_weight(name, parameter, generator)
 
     def init_weight(self, name: str, weight: Tensor, generator: torch.Generator) -> None:
-        """Fill the weight called `name`; those that write to the residual stream start smaller.
-
-        Scaling them by depth keeps the stream's variance (Radford et al. 2019, section 2.3).
-        """
-        std = self.config.init_std
+        """Fill the weight called `name`."""
         if self.config.hybrid and name.endswith(TIMING):
             fill_ssm(name, weight, generator)
-        elif name.endswith("bias"):
-            nn.init.zeros_(weight)
-        elif "norm" in name:
-            nn.init.ones_(weight)
-        elif name.endswith(("o_proj.weight", "down_proj.weight")):
-            std = std / math.sqrt(2 * self.config.n_layers)
-            nn.init.normal_(weight, std=std, generator=generator)
         else:
-            nn.init.normal_(weight, std=std, generator=generator)
+            fill_weight(name, weight, self.config, generator)
 
     def new_cache(self, batch_size: int, length: int) -> KVCache:
         """Room for what `length` tokens leave behind."""

@@ -8,23 +8,22 @@ Shapes are written in letters:
     Y  rows, X  columns              H  attention heads
     I  samples of a sound            K  features of a head
     M  mel bands                     V  classes
-    L  frames of a spectrogram       E  features of an embedding
+    L  frames of a spectrogram       W  features of an embedding
     N  patches
 """
 
-import math
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Config
 from .log_mel import log_mel
+from .output_heads import OutputHeads
 from .patch_embed import PatchEmbed
+from .residual_init import fill_weight
 from .vit_block import VitBlock
 
 
-class FusedTransformer(nn.Module):
+class FusedTransformer(OutputHeads):
     """One adapter for each input, one stack of blocks over all tokens, one head for each output."""
 
     def __init__(self, config: Config):
@@ -54,12 +53,7 @@ class FusedTransformer(nn.Module):
             for _ in range(config.n_layers)
         )
         self.norm = nn.LayerNorm(dim, config.norm_eps)
-        if config.gives_label:
-            self.label_head = nn.Linear(dim, config.num_classes)
-        if config.gives_value:
-            self.value_head = nn.Linear(dim, 1)
-        if config.gives_embedding:
-            self.embedding_head = nn.Linear(dim, config.embedding_dim)
+        self.add_heads(config)
 
     def init_weights(self, generator: torch.Generator) -> None:
         """Draw every weight afresh."""
@@ -67,20 +61,8 @@ class FusedTransformer(nn.Module):
             self.init_weight(name, parameter, generator)
 
     def init_weight(self, name: str, weight: Tensor, generator: torch.Generator) -> None:
-        """Fill the weight called `name`; those that write to the residual stream start smaller.
-
-        Scaling them by depth keeps the stream's variance (Radford et al. 2019, section 2.3).
-        """
-        std = self.config.init_std
-        if name.endswith("bias"):
-            nn.init.zeros_(weight)
-        elif "norm" in name:
-            nn.init.ones_(weight)
-        elif name.endswith(("o_proj.weight", "down_proj.weight")):
-            std = std / math.sqrt(2 * self.config.n_layers)
-            nn.init.normal_(weight, std=std, generator=generator)
-        else:
-            nn.init.normal_(weight, std=std, generator=generator)
+        """Fill the weight called `name`."""
+        fill_weight(name, weight, self.config, generator)
 
     def tokens(self, batch: dict[str, Tensor]) -> list[Tensor]:
         """The tokens of each input, (B, S or N, D), without their positions."""
@@ -105,43 +87,6 @@ class FusedTransformer(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.norm(x[:, 0])  # (B, T, D) -> (B, D)
-
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Every output, by its name."""
-        x = self.features(batch)
-        outputs = {}
-        if self.config.gives_label:
-            outputs["label"] = self.label_head(x)  # (B, D) -> (B, V)
-        if self.config.gives_value:
-            outputs["value"] = self.value_head(x).squeeze(-1)  # (B, D) -> (B,)
-        if self.config.gives_embedding:
-            outputs["embedding"] = F.normalize(self.embedding_head(x), dim=-1)  # (B, D) -> (B, E)
-        return outputs
-
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of each output, by what it is."""
-        outputs = self(batch)
-        losses = {}
-        if self.config.gives_label:
-            scores = outputs["label"].float()
-            losses["cross-entropy of the label"] = F.cross_entropy(scores, batch["labels"])
-        if self.config.gives_value:
-            values = outputs["value"].float()
-            losses["squared error of the value"] = F.mse_loss(values, batch["values"])
-        if self.config.gives_embedding:
-            vectors, groups = outputs["embedding"].float(), batch["groups"]
-            own = torch.eye(len(groups), dtype=torch.bool, device=groups.device)  # (B, B)
-            cosines = (vectors @ vectors.T).masked_fill(own, -1e4)
-            partners = (groups[:, None] == groups) & ~own
-            nats = -F.log_softmax(cosines / self.config.temperature, dim=1) * partners
-            # Supervised contrast, Khosla et al. 2020, equation 2
-            each = nats.sum(dim=1) / partners.sum(dim=1).clamp(min=1)  # (B, B) -> (B,)
-            losses["contrast of the embedding"] = each.mean()
-        return losses
-
-    def loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """The sum of `losses`."""
-        return torch.stack(list(self.losses(batch).values())).sum()
 
 
 def build_model(config: Config) -> FusedTransformer:

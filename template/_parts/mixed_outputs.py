@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Config
+from .contrast import contrast
 from .mixed_spectra import spectrogram
 
 
@@ -219,15 +220,6 @@ def assembled(patches: Tensor, config: Config) -> Tensor:
 def squared(found: dict[str, Tensor], batch: dict[str, Tensor], name: str) -> Tensor:
     """The mean squared error of an output."""
     return F.mse_loss(found[name].float(), batch[f"target_{name}"])
-
-
-def contrast(vectors: Tensor, groups: Tensor, temperature: float) -> Tensor:
-    """Supervised contrast of vectors, (B, E), in groups (Khosla et al. 2020, equation 2)."""
-    own = torch.eye(len(groups), dtype=torch.bool, device=groups.device)  # (B, B)
-    cosines = (vectors @ vectors.T).masked_fill(own, -1e4)
-    partners = (groups[:, None] == groups) & ~own
-    nats = -F.log_softmax(cosines / temperature, dim=1) * partners
-    return (nats.sum(dim=1) / partners.sum(dim=1).clamp(min=1)).mean()
 
 
 def box_loss(found: Tensor, boxes: Tensor, present: Tensor) -> Tensor:

@@ -52,7 +52,8 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def follow(self, frames: Tensor, chosen: Tensor) -> None:
         """Move every code towards the frames that chose it, in all processes alike."""
-        hits = torch.bincount(chosen, minlength=len(self.codes)).to(frames.dtype)  # (E,)
+        ones = torch.ones_like(frames[:, 0])
+        hits = torch.zeros_like(self.usage).index_add_(0, chosen, ones)  # (E,)
         sums = torch.zeros_like(self.sums).index_add_(0, chosen, frames)  # (E, W)
         if dist.is_initialized():
             dist.all_reduce(hits)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Config
+from .contrast import contrast
 
 
 class TableModel(nn.Module):
@@ -93,13 +94,7 @@ class TableModel(nn.Module):
             losses["squared error of the values"] = F.mse_loss(values, batch["values"])
         if self.config.gives_embedding:
             vectors, groups = outputs["embedding"].float(), batch["groups"]
-            own = torch.eye(len(groups), dtype=torch.bool, device=groups.device)  # (B, B)
-            cosines = (vectors @ vectors.T).masked_fill(own, -1e4)
-            partners = (groups[:, None] == groups) & ~own
-            nats = -F.log_softmax(cosines / self.config.temperature, dim=1) * partners
-            # Supervised contrast, Khosla et al. 2020, equation 2
-            each = nats.sum(dim=1) / partners.sum(dim=1).clamp(min=1)  # (B, B) -> (B,)
-            losses["contrast of the embedding"] = each.mean()
+            losses["contrast of the embedding"] = contrast(vectors, groups, self.config.temperature)
         if self.config.gives_cells:
             asked = batch["hidden"] & known(batch)  # (B, N + C)
             total = (surprise_of(batch, outputs) * asked).sum()

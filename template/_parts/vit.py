@@ -9,14 +9,13 @@ Shapes are written in letters:
     T  positions of the sequence     V  classes
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Config
 from .patch_embed import PatchEmbed
+from .residual_init import fill_weight
 from .vit_block import VitBlock
 
 
@@ -46,20 +45,8 @@ class VisionTransformer(nn.Module):
             self.init_weight(name, parameter, generator)
 
     def init_weight(self, name: str, weight: Tensor, generator: torch.Generator) -> None:
-        """Fill the weight called `name`; those that write to the residual stream start smaller.
-
-        Scaling them by depth keeps the stream's variance (Radford et al. 2019, section 2.3).
-        """
-        std = self.config.init_std
-        if name.endswith("bias"):
-            nn.init.zeros_(weight)
-        elif "norm" in name:
-            nn.init.ones_(weight)
-        elif name.endswith(("o_proj.weight", "down_proj.weight")):
-            std = std / math.sqrt(2 * self.config.n_layers)
-            nn.init.normal_(weight, std=std, generator=generator)
-        else:
-            nn.init.normal_(weight, std=std, generator=generator)
+        """Fill the weight called `name`."""
+        fill_weight(name, weight, self.config, generator)
 
     def features(self, images: Tensor) -> Tensor:
         """One vector for each image, (B, C, Y, X) -> (B, D)."""

@@ -24,6 +24,7 @@ from .norms import RMSNorm
 from .sampling import sample
 from .towers import ImageTower
 
+PREFILL_CHUNK = 2048  # positions that are read at once, which bounds activation memory
 IGNORED = -100  # the label of a position that the loss leaves out
 
 
@@ -138,7 +139,9 @@ class VisionLanguageModel(nn.Module):
             raise ValueError(f"picture, prompt and answer make {total} positions; {limit} fit")
         cache, tokens = self.new_cache(len(x), total), prompt
         for _ in range(max_new_tokens):
-            logits = self.lm_head(self.hidden(x, cache)[:, -1])  # (B, V)
+            for piece in x.split(PREFILL_CHUNK, dim=1):
+                x = self.hidden(piece, cache)  # (B, T, D)
+            logits = self.lm_head(x[:, -1])  # (B, V)
             newest = sample(logits, temperature, top_k, top_p, generator)  # (B, 1)
             tokens, x = torch.cat((tokens, newest), dim=1), self.embed(newest)
         return tokens

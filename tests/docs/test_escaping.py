@@ -87,6 +87,17 @@ def test_markdown_shows_the_string_and_nothing_else(text):
     assert shown == escaping.visible(text)
 
 
+@given(st.one_of(any_string, st.text("# \\", max_size=6)))
+def test_a_heading_shows_the_whole_string(text):
+    """A heading may end in number signs that Markdown takes for its own."""
+    tokens = MarkdownIt("gfm-like", {"linkify": False, "html": True}).parse(
+        f"# Title: {escaping.md(text)}"
+    )
+    assert [token.type for token in tokens] == ["heading_open", "inline", "heading_close"]
+    shown = "".join(child.content for child in tokens[1].children)
+    assert shown == f"Title: {escaping.visible(text)}".strip()
+
+
 @given(any_string)
 def test_user_strings_in_prose_are_inert(text):
     prose = bind("The {name}.", name=text)

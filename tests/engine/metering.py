@@ -7,6 +7,7 @@ neither; what autocast makes of them counts.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._C import _dispatch_has_kernel_for_dispatch_key as has_kernel
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.distributed._tools.mem_tracker import MemTracker
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils.weak import WeakIdKeyDictionary
 
-MINIMUM = 512  # bytes that an allocation takes at least, and is a multiple of
+#: How PyTorch calls operations that are made of others.
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,38 @@ class Metered:
 
     saved: int
     peak: int
+
+
+class Allocations(TorchDispatchMode):
+    """The bytes of the storages that operations make, as long as those live."""
+
+    def __init__(self, given: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self.known = WeakIdKeyDictionary({t.untyped_storage(): None for t in given})
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if torch.is_inference_mode_enabled() and has_kernel(func.name(), COMPOSITE):
+            with self:  # such operations arrive whole; their own kernel runs, as it would unseen
+                result = func._op_dk(COMPOSITE, *args, **kwargs)
+        else:
+            result = func(*args, **kwargs)
+        tree_map_only(torch.Tensor, self.count, result)
+        return result
+
+    def count(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage not in self.known:
+            self.known[storage] = None
+            self.live += storage.nbytes()
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self.free, storage.nbytes())
+
+    def free(self, nbytes: int) -> None:
+        self.live -= nbytes
 
 
 def onto_fakes(model: nn.Module) -> nn.Module:
@@ -77,8 +113,9 @@ def meter(
                 parameter.data = parameter.data.bfloat16()
             for buffer in model.buffers():
                 buffer.data = buffer.data.bfloat16() if buffer.is_floating_point() else buffer
-        given = (*model.parameters(), *model.buffers(), *tree_leaves(inputs))
-        known = {storage_of(t) for t in given if isinstance(t, torch.Tensor)}
+        leaves = (*model.parameters(), *model.buffers(), *tree_leaves(inputs))
+        given = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        known = {storage_of(t) for t in given}
         kept: dict[int, torch.Tensor] = {}
 
         def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -88,19 +125,12 @@ def meter(
         casting = torch.autocast("cpu", torch.bfloat16) if bf16 and learns else nullcontext()
         grads = nullcontext() if learns else torch.no_grad()
         hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-        tracker = MemTracker()
-        tracker.track_external(model)
-        with tracker, hooks, casting, grads:
+        allocations = Allocations(given)
+        with allocations, hooks, casting, grads:
             result = run(model, inputs)
         del result
         saved = sum(t.untyped_storage().nbytes() for s, t in kept.items() if s not in known)
-        peak = sum(
-            nbytes
-            for device in tracker.get_tracker_snapshot("peak").values()
-            for kind, nbytes in device.items()
-            if str(kind).rpartition(".")[2] in ("ACT", "TEMP", "OTH")
-        )
-    return Metered(saved, peak)
+    return Metered(saved, allocations.peak)
 
 
 def storage_of(tensor: torch.Tensor) -> int:

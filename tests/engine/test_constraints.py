@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metagen.specs.loader import parse
-from metagen.synth import estimates
-from metagen.synth.topologies.decoder_lm import LATENCY
+from metagen.specs.quantities import parse_quantity
+from metagen.synth.serving import rehearse
+from metagen.synth.topologies.writers import LATENCY
 
 from .conftest import BASE, blueprint
 
@@ -96,15 +97,55 @@ def test_what_is_reported_satisfied_is_satisfied_by_recomputation(constraints):
     assert satisfied["parameter_budget"] == (design.model.count() <= budget)
     device = plan.demands.device
     context = min(constraints["context_window"], dims["max_pos"])
-    memory = plan.demands.topology.memory(design.model, dims, design.precision, context, device)
+    topology = plan.demands.topology
+    served = rehearse(topology, topology.build(dims), dims, context).on(device, design.precision)
     limit = spec.constraints.memory_budget.value
     limit = min(limit, device.memory) if limit < math.inf else limit
-    assert satisfied["memory_budget"] == (memory.peak <= limit)
-    prompt = min(1024, context)
-    rate = estimates.decode_rate(design.model, design.precision, prompt, device)
-    first = estimates.prefill_seconds(design.model, design.precision, prompt, device)
+    assert satisfied["memory_budget"] == (served.memory.peak <= limit)
     least, most = LATENCY[spec.constraints.latency]
-    on_time = rate >= least and first <= most
+    on_time = served.pace.rate >= least and served.pace.first <= most
     assert satisfied["latency"] == on_time
     if "throughput" in satisfied:
-        assert satisfied["throughput"] == (rate >= spec.constraints.throughput.value)
+        assert satisfied["throughput"] == (served.pace.rate >= spec.constraints.throughput.value)
+
+
+@settings(max_examples=30, deadline=None)
+@given(CONSTRAINTS)
+def test_what_would_satisfy_a_constraint_is_said_and_does(constraints):
+    plan = blueprint(parse(BASE | {"constraints": constraints}))
+    for row in plan.constraints:
+        assert bool(row.would_satisfy) <= (not row.satisfied or bool(row.given_up))
+    budget = next(row for row in plan.constraints if row.constraint == "memory_budget")
+    if not budget.would_satisfy:
+        return
+    relaxed = constraints | {"memory_budget": budget.would_satisfy}
+    again = blueprint(parse(BASE | {"constraints": relaxed}))
+    wanted = parse_quantity(budget.would_satisfy, "bytes").value
+    if wanted <= again.demands.device.memory:
+        row = next(row for row in again.constraints if row.constraint == "memory_budget")
+        assert row.satisfied
+        assert not (budget.satisfied and row.binding), "nothing had to be given up"
+
+
+def test_what_cannot_load_comes_as_close_as_it_can(text_spec):
+    plan = blueprint(
+        text_spec({"parameter_budget": {"max": "20B"}, "memory_budget": "2MB",
+                   "context_window": "1M", "latency": "offline"})
+    )  # fmt: skip
+    row = next(row for row in plan.constraints if row.constraint == "memory_budget")
+    assert not row.satisfied
+    assert plan.design.precision == "int4" and plan.design.model.count() < 1e5
+    assert row.would_satisfy.endswith("MB")
+
+
+def test_contradictions_say_which_constraint_won(text_spec):
+    plan = blueprint(
+        text_spec({"parameter_budget": {"max": "70B"}, "memory_budget": "8GB", "device": "edge",
+                   "latency": "real-time", "context_window": "128k"})
+    )  # fmt: skip
+    rows = {row.constraint: row for row in plan.constraints}
+    assert all(row.satisfied for row in plan.constraints)
+    assert rows["memory_budget"].binding and rows["latency"].binding
+    assert "size" in rows["latency"].given_up
+    assert "a device like" in rows["latency"].would_satisfy
+    assert rows["memory_budget"].would_satisfy

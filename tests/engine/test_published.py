@@ -118,3 +118,16 @@ def test_flops_are_those_that_pytorch_counts(model):
     wanted = model["forward_flops"]
     part = published_part(published_blueprint(model), model)
     assert part.flops(wanted["batch"], wanted["length"]).counted == wanted["total"]
+
+
+@pytest.mark.parametrize(
+    "model", [m for m in PUBLISHED if "matmul_flops_per_token" in m], ids=lambda m: m["name"]
+)
+def test_products_with_weights_are_two_flops_a_weight_in_use(model):
+    """What reference tables state for mixtures and scans, of which a counter sees only a part."""
+    part = published_blueprint(model).design.model
+    active = part.count(quantizable_only=True) - part.idle(quantizable_only=True)
+    tied = sum(part.at(alias).numel for alias in part.ties)
+    assert 2 * (active + tied) == model["matmul_flops_per_token"]
+    rest = part.flops(1, 1).counted - model["matmul_flops_per_token"]
+    assert 0 <= rest < 0.1 * model["matmul_flops_per_token"], "attention, convolutions, states"

@@ -4,8 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from metagen.synth.specialise import join_parts, literal, specialise
-from metagen.synth.unused import without_unused
+from metagen.synth.specialise import literal, specialise
 
 SWITCHES = {"gated": True, "norm": "rmsnorm", "copies": 2, "biased": False}
 
@@ -148,20 +147,6 @@ def test_an_unread_config_is_not_kept():
     assert "config = config" not in folded(source)
 
 
-def test_joining_orders_by_dependency_and_drops_what_is_unused():
-    parts = {
-        "leaf": '"""Leaf."""\n\nimport math\n\nimport torch\n\n\n'
-        "def used(x):\n    return math.sqrt(x)\n\n\ndef unused(x):\n    return torch.sin(x)\n",
-        "other": "def never():\n    pass\n",
-        "top": '"""The model."""\n\nfrom os import path\n\nfrom .leaf import unused, used\n\n'
-        "LIMIT = 3\n\n\ndef build():\n    return used(LIMIT)\n",
-    }
-    assert join_parts(parts, "top", ("build",), {}) == (
-        '"""The model."""\n\nimport math\n\n\ndef used(x):\n    return math.sqrt(x)\n\n\n'
-        "LIMIT = 3\n\n\ndef build():\n    return used(LIMIT)\n"
-    )
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -219,50 +204,3 @@ def test_what_follows_a_way_out_is_dropped():
                 continue
             return y
     """)
-
-
-def test_functions_that_nothing_names_are_dropped_with_their_imports():
-    programs = {
-        "a": dedent("""\
-            import csv
-            from pathlib import Path
-
-            from .b import read
-
-            LEFT = 1  # of nothing
-            # Kept: a test reads it.
-            RIGHT = 2
-
-
-            def main(path: Path):
-                return read(path)
-
-
-            def spare(path: Path):
-                return csv.reader(path)
-
-
-            if __name__ == "__main__":
-                main(Path("."))
-        """),
-        "b": "def read(path):\n    return path\n\n\ndef only_spare():\n    return spare_too()\n\n\n"
-        "def spare_too():\n    return 1\n",
-    }
-    kept = without_unused(programs, ["from PACKAGE.a import RIGHT\n"])
-    assert kept["a"] == dedent("""\
-        from pathlib import Path
-
-        from .b import read
-
-        # Kept: a test reads it.
-        RIGHT = 2
-
-
-        def main(path: Path):
-            return read(path)
-
-
-        if __name__ == "__main__":
-            main(Path("."))
-    """)
-    assert kept["b"] == "def read(path):\n    return path\n"

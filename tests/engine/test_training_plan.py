@@ -3,10 +3,10 @@
 import pytest
 
 from metagen.specs.quantities import parse_quantity
-from metagen.synth import estimates
 from metagen.synth.devices import ACCELERATORS, accelerator
 from metagen.synth.documents import verdict
 from metagen.synth.topologies import TOPOLOGIES
+from metagen.synth.training_costs import Layout, TrainingCosts
 from metagen.synth.training_plan import MEMORY_SHARE, training_plan
 
 from .conftest import blueprint
@@ -38,16 +38,50 @@ def test_a_recipe_is_consistent(recipe, budget, hardware):
     assert plan.train_seconds <= plan.seconds * (1 + 1e-9)
     assert 0 < plan.learning_rate < 0.02
     assert plan.warmup_steps <= plan.steps
-    assert plan.fits == (plan.device_memory <= plan.device.memory * MEMORY_SHARE)
+    assert plan.fits == (plan.memory.peak <= plan.device.memory * MEMORY_SHARE)
     assert plan.sequence <= design.dims["max_pos"]
 
 
 def test_reach_follows_from_peak_and_flops(recipe):
     plan, design = recipe("8B")
-    assert not plan.checkpointing or plan.flops_per_unit > 0
-    rate = 8 * ACCELERATORS["H100"].peak * estimates.TRAINING_MFU / plan.flops_per_unit
+    forward = plan.flops_per_unit / (4 if plan.checkpointing else 3)
+    rate = 8 * ACCELERATORS["H100"].peak * plan.mfu / (3 * forward)
     assert plan.reachable == pytest.approx(rate * 3 * 86400)
+    assert 0.2 < plan.mfu < 0.6
     assert "of the compute-optimal token count" in verdict(plan)
+
+
+def test_memory_is_what_its_parts_are(recipe):
+    plan, design = recipe("8B", "512xH100")
+    params = design.model.count()
+    assert plan.parallelism == "FSDP"
+    assert plan.memory.weights == 4 * params / 512
+    assert plan.memory.optimizer == 8 * params / 512
+    assert plan.memory.peak == sum(plan.memory.parts.values())
+    alone, _ = recipe("100M", "1xH100")
+    assert alone.memory.exchange == 0
+    replicated, small = recipe("100M", "8xH100")
+    assert replicated.parallelism == "DDP"
+    assert replicated.memory.exchange == 4 * small.model.count()
+
+
+def test_more_devices_reach_more_but_not_more_each(recipe):
+    few, _ = recipe("1B", "1xH100")
+    many, _ = recipe("1B", "8xH100")
+    assert few.reachable < many.reachable <= 8.5 * few.reachable
+
+
+def test_compiled_passes_are_faster_and_checkpointing_spares_memory(recipe):
+    _, design = recipe("1B")
+    costs = TrainingCosts(TOPOLOGIES["decoder_lm"], design.model, design.dims)
+    kept, again = (Layout(1, "single device", checkpointing, 4) for checkpointing in (False, True))
+    device = ACCELERATORS["H100"]
+    assert sum(costs.seconds(kept, device, fused=True)) < sum(
+        costs.seconds(kept, device, fused=False)
+    )
+    assert costs.memory(again).activations < 0.6 * costs.memory(kept).activations
+    forward = costs.seconds(kept, device, fused=False)[0] / 3
+    assert costs.seconds(again, device, fused=False)[0] == pytest.approx(4 * forward, rel=1e-3)
 
 
 def test_what_does_not_fit_says_how_many_devices_would_do(recipe):

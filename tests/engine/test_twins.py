@@ -1,13 +1,12 @@
 """Parts and their PyTorch twins agree: names, shapes, order, ties, FLOPs; and the code is clean."""
 
-import subprocess
-import sys
-
 import pytest
 
 from .generated import import_package
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+from . import twins  # noqa: E402
 
 SMALL = {"vocab_size": 320, "d_model": 48, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2,
          "head_dim": 16, "d_ff": 80, "max_pos": 64}  # fmt: skip
@@ -57,72 +56,12 @@ def variant(request, tmp_path_factory):
 
 
 def test_the_blueprint_is_the_state_dict(variant):
-    package, release, _ = variant
-    with torch.device("meta"):
-        model = package.build_model(package.Config.full())
-    tensors = release.blueprint["state_dict"]["tensors"]
-    state = model.state_dict()
-    assert list(tensors) == list(state)
-    assert {n: t["shape"] for n, t in tensors.items()} == {
-        n: list(t.shape) for n, t in state.items()
-    }
-    parameters = dict(model.named_parameters())
-    assert sum(p.numel() for p in parameters.values()) == release.figures["total_params"].value
-    for name, tensor in tensors.items():
-        owner = tensor["tied_to"]
-        if owner:
-            assert model.get_parameter(name) is parameters[owner]
-        else:
-            assert tensor["kind"] == "parameter" and parameters[name].requires_grad
+    twins.check_state_dict(*variant[:2])
 
 
 def test_flops_are_those_that_pytorch_counts(variant):
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    package, release, _ = variant
-    config = package.Config.full()
-    with torch.device("meta"):
-        model = package.build_model(config)
-        tokens = torch.zeros(2, 32, dtype=torch.long)
-    counter = FlopCounterMode(display=False)
-    with counter, sdpa_kernel(SDPBackend.MATH):
-        model(tokens)
-    from metagen.synth.parts.decoder_lm import DecoderLM
-
-    twin = DecoderLM(release.blueprint["architecture"]["dims"])
-    assert counter.get_total_flops() == twin.flops(2, 32).counted
+    twins.check_flops_of_tokens(*variant[:2], 32)
 
 
-def test_the_generated_code_is_formatted_and_clean(variant):
-    _, release, home = variant
-    ruff = [sys.executable, "-m", "ruff"]
-    style = ["--isolated", "--line-length", "100", "--target-version", "py311"]
-    select = ["--select", "E,F,I,B,UP"]
-    check = subprocess.run([*ruff, "check", *style, *select, home], capture_output=True, text=True)
-    assert check.returncode == 0, check.stdout
-    layout = subprocess.run(
-        [*ruff, "format", "--diff", *style, home], capture_output=True, text=True
-    )
-    assert layout.returncode == 0, layout.stdout
-
-
-def test_no_switch_is_left(variant):
-    from metagen.synth.topologies import TOPOLOGIES
-
-    _, release, _ = variant
-    architecture = release.blueprint["architecture"]
-    for name in TOPOLOGIES[architecture["topology"]].switches(architecture["dims"]):
-        for file in release.code:
-            assert f"config.{name} " not in file.text and f"config.{name}:" not in file.text
-
-
-def test_both_presets_run_forward_and_backward(variant):
-    package, *_ = variant
-    config = package.Config.tiny()
-    model = package.build_model(config)
-    loss = model.loss(package.synthetic_batch(config, 2, 0))
-    loss.backward()
-    assert torch.isfinite(loss)
-    missing = [n for n, p in model.named_parameters() if p.grad is None]
-    assert not missing or missing == ["lm_head.bias"]
+def test_the_generated_code_is_clean_and_complete(variant):
+    twins.check_code(*variant, idle=("lm_head.bias",))

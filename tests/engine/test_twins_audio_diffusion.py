@@ -1,12 +1,13 @@
 """Latent audio diffusion: blueprint and code agree, budgets are filled, the spec is honoured."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 from metagen.synth.topologies.audio_diffusion import code_ratios, samples_of, seconds_of
 
@@ -17,6 +18,7 @@ torch = pytest.importorskip("torch")
 
 from . import twins  # noqa: E402
 
+counted_on_cpu = partial(twins.counted_flops, device="cpu")
 TOPOLOGY = TOPOLOGIES["audio_diffusion"]
 SMALL = {"frames": 12, "sample_rate": 4000, "ratios": [4, 2], "num_filters": 4,
          "n_residual_layers": 1, "n_lstm_layers": 1, "codebook_dim": 8, "latent_channels": 6,
@@ -64,17 +66,6 @@ def test_the_blueprint_is_the_state_dict(variant):
     assert list(networks) == [name for name, _ in model.named_children()]
 
 
-def counted_flops(run):
-    """What PyTorch counts on the CPU: on the meta device recurrences are taken apart."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    counter = FlopCounterMode(display=False)
-    with counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-        run()
-    return counter.get_total_flops()
-
-
 def test_flops_are_those_that_pytorch_counts(variant):
     package, release, _ = variant
     dims = release.blueprint["architecture"]["dims"]
@@ -82,28 +73,25 @@ def test_flops_are_those_that_pytorch_counts(variant):
     model = package.build_model(config).eval()
     batch = package.synthetic_batch(config, 2, 0)
     told = model.conditions(batch, config.frames)
-    step = counted_flops(lambda: model.denoiser(batch["noise"], batch["quantiles"], **told))
+    step = counted_on_cpu(lambda: model.denoiser(batch["noise"], batch["quantiles"], **told))
     assert step == twin.flops(2, config.frames).counted
     lanes = 2 if dims["guidance_scale"] != 1 else 1
     assert TOPOLOGY.passes_of(dims) == lanes * dims["sampling_steps"]
-    made = counted_flops(lambda: model.conditions(batch, config.frames)) * lanes
-    made += counted_flops(lambda: model.decode(batch["noise"]))
+    made = counted_on_cpu(lambda: model.conditions(batch, config.frames)) * lanes
+    made += counted_on_cpu(lambda: model.decode(batch["noise"]))
     made += step * TOPOLOGY.passes_of(dims)
     assert made == 2 * TOPOLOGY.finished(twin, dims).flops.counted
     noise = batch.pop("posterior_noise")  # the spectra of the autoencoder's loss are not its work
     taught = batch["waveform"][..., : noise.size(1) * model.autoencoder.hop]
-    trained = counted_flops(lambda: model.loss(batch))
-    trained += counted_flops(lambda: (model.encode(taught), model.decode(noise)))
+    trained = counted_on_cpu(lambda: model.loss(batch))
+    trained += counted_on_cpu(lambda: (model.encode(taught), model.decode(noise)))
     assert trained == 2 * TOPOLOGY.training_work(twin, dims).flops.counted
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    package, release, home = variant
-    twins.check_style(home)
-    twins.check_switches(release)
-    twins.check_training_pass(package)
+    twins.check_code(*variant)
     for name in ("model", "denoiser", "autoencoder"):
-        lines = (home / f"{name}.py").read_text(encoding="utf-8").splitlines()
+        lines = (variant[2] / f"{name}.py").read_text(encoding="utf-8").splitlines()
         assert sum(bool(line.strip()) for line in lines) <= 350, name
 
 
@@ -113,10 +101,7 @@ def test_the_generated_code_is_clean_and_complete(variant):
     st.sampled_from([{}, {"continued": True}, {"conditioned": False, "continued": True}]),
 )
 def test_every_budget_is_filled(exponent, given_dims):
-    budget = 10**exponent
-    best = TOPOLOGY.shapes(budget, Frame(given_dims))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert TOPOLOGY.build(best.dims).count() == best.params
+    twins.filled(TOPOLOGY, 10**exponent, given_dims)
 
 
 def test_the_spec_decides_the_sound():

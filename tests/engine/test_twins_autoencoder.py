@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
 from metagen.synth.routing import route
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -73,9 +72,7 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @pytest.mark.parametrize("name", SIBLINGS)
@@ -94,9 +91,7 @@ def test_published_names_of_dimensions_are_understood():
 @given(st.floats(5, 12), st.sampled_from([8, 9, 28, 32, 64, 97, 256, 512, 1000]))
 def test_every_budget_is_filled(exponent, size):
     topology, budget = TOPOLOGIES["autoencoder"], 10**exponent
-    best = topology.shapes(budget, Frame({"image_size": size}))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert topology.build(best.dims).count() == best.params
+    best = twins.filled(topology, budget, {"image_size": size})
     assert all(width % best.dims["ae_groups"] == 0 for width in best.dims["ae_channels"])
 
 

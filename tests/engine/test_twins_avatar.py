@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from metagen.specs.loader import examples, load_spec, parse
 from metagen.synth.routing import route
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 from metagen.synth.topologies.avatar import ratios_of, sound_plan
 
@@ -80,18 +79,13 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(5, 12), st.booleans())
 def test_every_budget_is_filled(exponent, reads_image):
-    budget = 10**exponent
-    best = TOPOLOGY.shapes(budget, Frame({"reads_image": reads_image}))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert TOPOLOGY.build(best.dims).count() == best.params
+    twins.filled(TOPOLOGY, 10**exponent, {"reads_image": reads_image})
 
 
 @settings(max_examples=100, deadline=None)

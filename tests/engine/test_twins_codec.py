@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
 from metagen.synth.routing import route
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 from metagen.synth.topologies.audio_codec import bits_per_second
 
@@ -88,9 +87,7 @@ def test_recurrent_work_is_stated_beside_what_is_counted():
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -103,10 +100,7 @@ def test_published_models_are_exact(name):
 @settings(max_examples=25, deadline=None)
 @given(st.floats(5, 12), st.sampled_from((1, 2)))
 def test_every_budget_is_filled(exponent, channels):
-    budget = 10**exponent
-    best = TOPOLOGY.shapes(budget, Frame({"audio_channels": channels}))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert TOPOLOGY.build(best.dims).count() == best.params
+    twins.filled(TOPOLOGY, 10**exponent, {"audio_channels": channels})
 
 
 def test_the_published_shape_is_found_for_its_budget():

@@ -1,5 +1,7 @@
 """Codec language models: blueprint and code agree, MusicGen is exact, budgets are filled."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
 from metagen.synth.estimates import state_bytes
 from metagen.synth.parts.code_lm import CodeLM
-from metagen.synth.solver import Frame, required_fill
+from metagen.synth.solver import Frame
 from metagen.synth.topologies import TOPOLOGIES
 from metagen.synth.topologies.codec_lm import customary_ratios
 
@@ -19,6 +21,7 @@ torch = pytest.importorskip("torch")
 
 from . import twins  # noqa: E402
 
+counted_on_cpu = partial(twins.counted_flops, device="cpu")
 TOPOLOGY = TOPOLOGIES["codec_lm"]
 SMALL = {"d_model": 32, "n_layers": 2, "n_heads": 4, "head_dim": 8, "d_ff": 48, "frames": 12,
          "sample_rate": 4000, "ratios": [4, 2], "num_filters": 4, "n_lstm_layers": 1,
@@ -69,17 +72,6 @@ def test_the_blueprint_is_the_state_dict(variant):
     assert list(networks) == [n for n, _ in model.named_children() if n in TOPOLOGY.children]
 
 
-def counted_flops(run):
-    """What PyTorch counts on the CPU: on the meta device recurrences are taken apart."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    counter = FlopCounterMode(display=False)
-    with counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-        run()
-    return counter.get_total_flops()
-
-
 def test_flops_are_those_that_pytorch_counts(variant):
     package, release, _ = variant
     dims = release.blueprint["architecture"]["dims"]
@@ -93,21 +85,18 @@ def test_flops_are_those_that_pytorch_counts(variant):
         model.scores(codes, batch)
         model.codec.decode(codes[:, :, : dims["frames"]])
 
-    assert counted_flops(work) == twin.flops(2, steps).counted
+    assert counted_on_cpu(work) == twin.flops(2, steps).counted
     drawn = TOPOLOGY.work(twin, dims).flops.counted
     assert drawn == twin.flops(1, steps).counted
-    codec = counted_flops(lambda: model.codec(batch["waveform"]))
+    codec = counted_on_cpu(lambda: model.codec(batch["waveform"]))
     trained = TOPOLOGY.training_work(twin, dims).flops.counted
     assert 2 * (trained - drawn + twin.codec.flops(1, steps).counted) == codec
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    package, release, home = variant
-    twins.check_style(home)
-    twins.check_switches(release)
-    twins.check_training_pass(package)
+    twins.check_code(*variant)
     for name in ("model", "lm", "codec"):
-        lines = (home / f"{name}.py").read_text(encoding="utf-8").splitlines()
+        lines = (variant[2] / f"{name}.py").read_text(encoding="utf-8").splitlines()
         assert sum(bool(line.strip()) for line in lines) <= 350, name
 
 
@@ -122,7 +111,9 @@ def test_the_decode_state_is_what_a_cache_holds(variant):
         if dims["conditioned"]:
             states = twin.lm.blocks.block.cross.memory
             model.lm(codes, torch.zeros(1, states, dims["d_model"]), cache)
-    assert cache.nbytes == 2 * state_bytes(twin, steps)  # fp32 here, bf16 there
+    assert cache.nbytes == 2 * state_bytes(twin.lm, steps)  # fp32 here, bf16 there
+    drawn = TOPOLOGY.state_bytes(twin, dims, steps)
+    assert drawn == TOPOLOGY.passes_of(dims) * state_bytes(twin.lm, steps)
 
 
 @pytest.mark.parametrize("name", MUSICGEN)
@@ -131,9 +122,9 @@ def test_musicgen_is_exact(name):
     pins = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads,
             "head_dim": 64, "ffn_dim": 4 * width}  # fmt: skip
     pins |= {"num_codebooks": 4, "codebook_size": 2048}
-    model = blueprint(spec_of(dims=pins)).design.model
-    assert model.children["lm"].count() == params
-    grows = state_bytes(model, 2) - state_bytes(model, 1)
+    lm = blueprint(spec_of(dims=pins)).design.model.children["lm"]
+    assert lm.count() == params
+    grows = state_bytes(lm, 2) - state_bytes(lm, 1)
     assert grows == 2 * 2 * layers * width
     if name == "small":  # the library counts 500 frames that attend to nothing but each other
         dims = TOPOLOGY.base(1e12, Frame()) | {
@@ -146,10 +137,7 @@ def test_musicgen_is_exact(name):
 @settings(max_examples=60, deadline=None)
 @given(st.floats(5, 12), st.sampled_from([{}, {"melodic": True}, {"conditioned": False}]))
 def test_every_budget_is_filled(exponent, given_dims):
-    budget = 10**exponent
-    best = TOPOLOGY.shapes(budget, Frame(given_dims))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert TOPOLOGY.build(best.dims).count() == best.params
+    twins.filled(TOPOLOGY, 10**exponent, given_dims)
 
 
 def test_the_task_decides_the_sound():

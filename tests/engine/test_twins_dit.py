@@ -78,9 +78,7 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0], idle=["denoiser.pos_embed"])
+    twins.check_code(*variant, idle=["denoiser.pos_embed"])
 
 
 def test_a_network_has_its_own_file(variant):

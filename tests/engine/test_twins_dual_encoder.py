@@ -3,7 +3,6 @@
 import pytest
 
 from metagen.specs.loader import parse
-from metagen.synth.parts.dual_encoder import DualEncoder
 from metagen.synth.solver import required_fill
 
 from . import twins
@@ -52,16 +51,7 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 
 def test_flops_are_those_that_pytorch_counts(variant):
-    package, release, _ = variant
-    config = package.Config.full()
-    batch = package.synthetic_batch(config, 3, 0)
-
-    def run():
-        model = package.build_model(config)
-        model({name: tensor.to("meta") for name, tensor in batch.items()})
-
-    twin = DualEncoder(release.blueprint["architecture"]["dims"])
-    assert twins.counted_flops(run) == twin.flops(3, 1).counted
+    twins.check_flops_of_a_batch(*variant[:2])
 
 
 def test_the_generated_code_is_clean(variant):

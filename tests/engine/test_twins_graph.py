@@ -103,9 +103,7 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -122,9 +120,7 @@ def test_counts_are_those_of_the_library(name):
 @given(st.floats(5, 12), st.sampled_from(sorted(MEANT)), st.sampled_from(BLOCKS))
 def test_every_budget_is_filled(exponent, topology, block):
     topology, budget = TOPOLOGIES[topology], 10**exponent
-    best = topology.shapes(budget, Frame({"block": block, "node_features": 50}))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert topology.build(best.dims).count() == best.params
+    best = twins.filled(topology, budget, {"block": block, "node_features": 50})
     assert 1 <= best.dims["n_layers"] <= DEEPEST
 
 

@@ -2,9 +2,7 @@
 
 import pytest
 
-from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -51,18 +49,11 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 @pytest.mark.parametrize("length", [1, 30])
 def test_flops_are_those_that_pytorch_counts(variant, length):
-    package, release, _ = variant
-    twin = TOPOLOGIES["hybrid_lm"].build(release.blueprint["architecture"]["dims"])
-    with torch.device("meta"):
-        model = package.build_model(package.Config.full())
-        tokens = torch.zeros(2, length, dtype=torch.long)
-    assert twins.counted_flops(lambda: model(tokens)) == twin.flops(2, length).counted
+    twins.check_flops_of_tokens(*variant[:2], length)
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 def test_the_cache_has_the_size_that_the_blueprint_states(variant):
@@ -78,11 +69,9 @@ def test_the_cache_has_the_size_that_the_blueprint_states(variant):
 @pytest.mark.parametrize("experts", [0, 16])
 @pytest.mark.parametrize("budget", [m * 10**e for e in range(5, 12) for m in (1, 1.7, 3, 5.5)])
 def test_budget_is_filled_with_a_recognisable_shape(experts, budget):
-    topology = TOPOLOGIES["hybrid_lm"]
-    best = topology.shapes(budget, Frame({"max_pos": 8192, "n_experts": experts}))[0]
-    dims = best.dims
-    assert topology.build(dims).count() == best.params <= budget
-    assert best.params >= required_fill(budget) * budget
+    dims = twins.filled(
+        TOPOLOGIES["hybrid_lm"], budget, {"max_pos": 8192, "n_experts": experts}
+    ).dims
     assert dims["n_heads"] % dims["n_kv_heads"] == 0
     assert dims["attn_layers"] >= 1 and dims["mamba_layers"] >= 1
     assert 1.5 <= dims["d_ff"] / dims["d_model"] <= 8
@@ -112,9 +101,7 @@ def test_a_component_asks_for_experts():
     ],
 )
 def test_impossible_dims_are_refused_where_they_stand(dims, path, words):
-    with pytest.raises(SpecError, match=words) as refused:
-        blueprint(spec_of(dims))
-    assert refused.value.problems[0].path == f"architecture.dims.{path}"
+    twins.check_refused(spec_of(dims), path, words)
 
 
 PINS = [{"n_layers": 12}, {"d_model": 640}, {"d_inner": 1024}, {"n_heads": 20}, {"head_dim": 32},
@@ -124,8 +111,4 @@ PINS = [{"n_layers": 12}, {"d_model": 640}, {"d_inner": 1024}, {"n_heads": 20}, 
 
 @pytest.mark.parametrize("pins", PINS, ids=str)
 def test_pins_are_kept_and_the_rest_is_solved(pins):
-    design = blueprint(spec_of(pins, "100M")).design
-    assert {k: design.dims[k] for k in pins} == pins
-    assert None not in design.dims.values()
-    again = blueprint(spec_of(dict(design.dims))).design
-    assert again.model.count() == design.model.count()
+    twins.check_pins(spec_of, pins)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
 from metagen.synth.routing import route
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -86,22 +85,13 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 
 def test_flops_are_those_that_pytorch_counts(variant):
-    package, release, _ = variant
-    architecture = release.blueprint["architecture"]
-    topology, dims = TOPOLOGIES[architecture["topology"]], architecture["dims"]
+    dims = variant[1].blueprint["architecture"]["dims"]
     side = dims["image_size"]
-    with torch.device("meta"):
-        model = package.build_model(package.Config.full()).eval()
-        images = torch.zeros(2, dims["channels"], side, side)
-    twin = topology.build(dims)
-    counted = twins.counted_flops(lambda: model(images))
-    assert counted == twin.flops(2, topology.length(dims)).counted
+    twins.check_flops(*variant[:2], 2, dims["channels"], side, side)
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @pytest.mark.parametrize("name", SIBLINGS)
@@ -114,9 +104,7 @@ def test_siblings_of_published_models_are_exact(name):
 @given(st.sampled_from(["vit", "resnet", "convnext"]), st.floats(5, 12))
 def test_every_budget_is_filled(name, exponent):
     topology, budget = TOPOLOGIES[name], 10**exponent
-    best = topology.shapes(budget, Frame())[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert topology.build(best.dims).count() == best.params
+    twins.filled(topology, budget)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 import pytest
 
-from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -47,18 +45,11 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 @pytest.mark.parametrize("length", [1, 30, 150])
 def test_flops_are_those_that_pytorch_counts(variant, length):
-    package, release, _ = variant
-    twin = TOPOLOGIES["mamba_lm"].build(release.blueprint["architecture"]["dims"])
-    with torch.device("meta"):
-        model = package.build_model(package.Config.full())
-        tokens = torch.zeros(2, length, dtype=torch.long)
-    assert twins.counted_flops(lambda: model(tokens)) == twin.flops(2, length).counted
+    twins.check_flops_of_tokens(*variant[:2], length)
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 def test_the_cache_has_the_size_that_the_blueprint_states(variant):
@@ -85,11 +76,7 @@ def test_relatives_of_published_models_are_exact(size):
 @pytest.mark.parametrize("ssm", ["mamba", "mamba2"])
 @pytest.mark.parametrize("budget", [m * 10**e for e in range(5, 12) for m in (1, 1.7, 3, 5.5)])
 def test_budget_is_filled_with_a_recognisable_shape(ssm, budget):
-    topology = TOPOLOGIES["mamba_lm"]
-    best = topology.shapes(budget, Frame({"max_pos": 8192, "mixer": ssm}))[0]
-    dims = best.dims
-    assert topology.build(dims).count() == best.params <= budget
-    assert best.params >= required_fill(budget) * budget
+    dims = twins.filled(TOPOLOGIES["mamba_lm"], budget, {"max_pos": 8192, "mixer": ssm}).dims
     assert dims["d_inner"] == 2 * dims["d_model"]
     assert 6 <= dims["d_model"] / dims["n_layers"] <= 250
     if ssm == "mamba2":
@@ -128,9 +115,7 @@ def test_full_attention_is_reported_as_given_up():
     ],
 )
 def test_impossible_dims_are_refused_where_they_stand(dims, path, words):
-    with pytest.raises(SpecError, match=words) as refused:
-        blueprint(spec_of(dims))
-    assert refused.value.problems[0].path == f"architecture.dims.{path}"
+    twins.check_refused(spec_of(dims), path, words)
 
 
 PINS = [{"n_layers": 12}, {"d_model": 640}, {"d_inner": 1024}, {"n_heads": 20}, {"head_dim": 32},
@@ -140,8 +125,4 @@ PINS = [{"n_layers": 12}, {"d_model": 640}, {"d_inner": 1024}, {"n_heads": 20}, 
 
 @pytest.mark.parametrize("pins", PINS, ids=str)
 def test_pins_are_kept_and_the_rest_is_solved(pins):
-    design = blueprint(spec_of(pins, "100M")).design
-    assert {k: design.dims[k] for k in pins} == pins
-    assert None not in design.dims.values()
-    again = blueprint(spec_of(dict(design.dims))).design
-    assert again.model.count() == design.model.count()
+    twins.check_pins(spec_of, pins)

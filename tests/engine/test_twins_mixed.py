@@ -9,7 +9,6 @@ from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
 from metagen.specs.vocabulary import INPUT, OUTPUT
 from metagen.synth.routing import route, rows
-from metagen.synth.solver import required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -75,30 +74,18 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 
 def test_flops_are_those_that_pytorch_counts(variant):
-    package, release, _ = variant
-    config = package.Config.full()
-    batch = package.synthetic_batch(config, 3, 0)
-
-    def run():
-        model = package.build_model(config)
-        model({name: tensor.to("meta") for name, tensor in batch.items()})
-
-    dims = release.blueprint["architecture"]["dims"]
-    assert twins.counted_flops(run) == TOPOLOGY.build(dims).flops(3, 1).counted
+    twins.check_flops_of_a_batch(*variant[:2])
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @pytest.mark.parametrize("arrow", ["state -> text", "tabular video -> action"])
 @pytest.mark.parametrize("budget", ["100K", "1M", "30M", "150M", "1B", "20B", "1T"])
 def test_budgets_are_filled(arrow, budget):
     plan = blueprint(spec_of(arrow, budget=budget, task={"image_size": 32}))
-    params = plan.demands.params
-    assert required_fill(params) * params <= plan.design.model.count() <= params
+    twins.check_fill(plan)
 
 
 @pytest.mark.parametrize("arrow", VARIANTS)

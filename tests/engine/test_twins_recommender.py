@@ -43,21 +43,11 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 
 def test_flops_are_those_that_pytorch_counts(variant):
-    package, release, _ = variant
-    architecture = release.blueprint["architecture"]
-    twin = TOPOLOGIES[architecture["topology"]].build(architecture["dims"])
-    config = package.Config.full()
-    batch = package.synthetic_batch(config, 3, 0)
-    with torch.device("meta"):
-        model = package.build_model(config)
-    batch = {name: tensor.to("meta") for name, tensor in batch.items()}
-    assert twins.counted_flops(lambda: model(batch)) == twin.flops(3, 1).counted > 0
+    twins.check_flops_of_a_batch(*variant[:2])
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @settings(max_examples=60, deadline=None)

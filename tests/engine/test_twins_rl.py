@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -78,9 +77,7 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0], idle=("token_table",))
+    twins.check_code(*variant, idle=("token_table",))
 
 
 @pytest.mark.parametrize(
@@ -90,18 +87,14 @@ def test_the_generated_code_is_clean_and_complete(variant):
 @given(exponent=st.floats(5, 12))
 def test_every_budget_is_filled(name, exponent):
     budget, topology = 10**exponent, TOPOLOGIES[name]
-    best = topology.shapes(budget, Frame({"num_actions": 6}))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert topology.build(best.dims).count() == best.params
+    twins.filled(topology, budget, {"num_actions": 6})
 
 
 @settings(max_examples=40, deadline=None)
 @given(exponent=st.floats(5, 12))
 def test_every_budget_of_a_sequence_model_is_filled(exponent):
     budget, topology = 10**exponent, TOPOLOGIES["decision_transformer"]
-    best = topology.shapes(budget, Frame({"state_dim": 17, "action_dim": 6}))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert topology.build(best.dims).count() == best.params
+    twins.filled(topology, budget, {"state_dim": 17, "action_dim": 6})
 
 
 @pytest.mark.parametrize(

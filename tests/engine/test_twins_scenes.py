@@ -89,7 +89,8 @@ def test_budgets_are_filled(task, budget):
 def test_flops_of_a_picture_that_is_not_square():
     dims = {"channels": 3, "num_classes": 91, "num_queries": 100, "stem_dim": 64,
             "hidden_sizes": [256, 512, 1024, 2048], "depths": [3, 4, 6, 3], "d_model": 256,
-            "encoder_layers": 6, "decoder_layers": 6, "d_ff": 2048, "masks": False}  # fmt: skip
+            "encoder_layers": 6, "decoder_layers": 6, "n_heads": 8, "d_ff": 2048,
+            "masks": False}  # fmt: skip
     model = Detr(dims, (800, 1066))
     assert model.count() == 41_524_768
     assert model.flops(1, 1).counted == 162_334_464_000

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
 from metagen.synth.routing import route
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -85,9 +84,7 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @settings(max_examples=40, deadline=None)
@@ -99,9 +96,7 @@ def test_the_generated_code_is_clean_and_complete(variant):
 def test_every_budget_is_filled(exponent, reads, representation):
     budget = 10**exponent
     told = dict(zip(("reads_text", "reads_image"), reads, strict=True))
-    best = TOPOLOGY.shapes(budget, Frame(told | {"representation": representation}))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert TOPOLOGY.build(best.dims).count() == best.params
+    twins.filled(TOPOLOGY, budget, told | {"representation": representation})
 
 
 def test_the_spec_decides_what_a_shape_is():

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -71,9 +70,7 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @settings(max_examples=60, deadline=None)
@@ -86,9 +83,7 @@ def test_every_budget_is_filled(exponent, topology, columns):
     topology, budget = TOPOLOGIES[topology], 10**exponent
     words = columns // 3
     sizes = {"num_numeric": columns - words, "num_categorical": words, "categorical": words > 0}
-    best = topology.shapes(budget, Frame(sizes))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert topology.build(best.dims).count() == best.params
+    best = twins.filled(topology, budget, sizes)
     assert best.dims["n_layers"] <= 128
 
 

@@ -3,7 +3,6 @@
 import pytest
 
 from metagen.specs.loader import parse
-from metagen.synth.parts.text_encoder import TextEncoder
 
 from . import twins
 from .generated import import_package
@@ -67,12 +66,7 @@ def test_the_blueprint_is_the_state_dict(variant):
 
 @pytest.mark.parametrize("length", [5, 32, 37])
 def test_flops_are_those_that_pytorch_counts(variant, length):
-    package, release, _ = variant
-    with torch.device("meta"):
-        model = package.build_model(package.Config.full())
-        tokens = torch.zeros(2, length, dtype=torch.long)
-    twin = TextEncoder(release.blueprint["architecture"]["dims"])
-    assert twins.counted_flops(lambda: model(tokens)) == twin.flops(2, length).counted
+    twins.check_flops_of_tokens(*variant[:2], length)
 
 
 def test_the_generated_code_is_clean(variant):

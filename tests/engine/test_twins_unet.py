@@ -8,7 +8,6 @@ from metagen.specs.errors import SpecError
 from metagen.specs.loader import parse
 from metagen.synth.parts.unet import UNet
 from metagen.synth.routing import route
-from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies import TOPOLOGIES
 
 from .conftest import BASE, UNBOUND, blueprint
@@ -135,9 +134,7 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
     for file in variant[1].code:
         assert len([line for line in file.text.splitlines() if line.strip()]) <= 350, file.name
 
@@ -145,6 +142,7 @@ def test_the_generated_code_is_clean_and_complete(variant):
 @pytest.mark.parametrize("name", SIBLINGS)
 def test_siblings_of_published_models_are_exact(name):
     channels, side, params, dims = SIBLINGS[name]
+    dims |= {"norm_groups": 32, "unet_heads": [8] * len(dims["unet_channels"])}
     assert UNet(dims, channels, channels, side).count() == params
 
 
@@ -164,9 +162,7 @@ def test_siblings_of_published_models_are_exact(name):
 )
 def test_every_budget_is_filled(facts, exponent):
     topology, budget = TOPOLOGIES["unet"], 10**exponent
-    best = topology.shapes(budget, Frame(facts))[0]
-    assert required_fill(budget) * budget <= best.params <= budget
-    assert topology.build(best.dims).count() == best.params
+    twins.filled(topology, budget, facts)
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,7 @@ def test_flops_are_those_that_pytorch_counts(variant):
 
 
 def test_the_generated_code_is_clean_and_complete(variant):
-    twins.check_style(variant[2])
-    twins.check_switches(variant[1])
-    twins.check_training_pass(variant[0])
+    twins.check_code(*variant)
 
 
 @settings(max_examples=40, deadline=None)

@@ -4,7 +4,6 @@ import pytest
 
 from metagen.specs.loader import parse
 from metagen.synth.parts.vlm import VisionLanguageModel
-from metagen.synth.solver import required_fill
 
 from . import twins
 from .conftest import UNBOUND, blueprint
@@ -89,8 +88,7 @@ def test_layers_beyond_the_features_are_frozen():
 def test_budgets_are_filled(inputs, budget):
     plan = blueprint(spec_of(budget=budget, inputs=inputs))
     assert plan.demands.topology.id == "vlm"
-    params = plan.demands.params
-    assert required_fill(params) * params <= plan.design.model.count() <= params
+    twins.check_fill(plan)
 
 
 def test_pins_that_no_model_can_have_are_refused():

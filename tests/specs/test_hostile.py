@@ -11,7 +11,7 @@ import pytest
 
 from metagen.specs import reader
 from metagen.specs.errors import SpecError
-from metagen.specs.loader import load_spec, load_text
+from metagen.specs.loader import load_spec, load_text, parse
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
@@ -106,6 +106,23 @@ def test_files_that_cannot_be_read(tmp_path):
         secret.write_text("name: x")
         secret.chmod(0)
         assert reason(secret).message.startswith("cannot be read")
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 1])
+def test_data_that_is_no_mapping(data):
+    with pytest.raises(SpecError, match="is not a specification|the document is empty"):
+        parse(data)
+
+
+def test_text_that_is_too_large():
+    with pytest.raises(SpecError, match="the file is too large"):
+        load_text("#" * (reader.MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize("components", ["x", {"name": "x"}, 1, [{"name": "x", "type": "y"}] * 257])
+def test_lists_that_are_none_or_too_long(make, components):
+    with pytest.raises(SpecError, match="is not a list|a list of 257 items"):
+        make(architecture={"components": components})
 
 
 def test_duplicates_are_errors_at_every_depth(refuse):

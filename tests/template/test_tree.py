@@ -24,15 +24,17 @@ ARTIFACTS = {
     "pytorch_skeleton": """
         .github/workflows/ci.yml Dockerfile pyproject.toml
         code/small_talk/__init__.py code/small_talk/bench.py code/small_talk/checkpoint.py
-        code/small_talk/checks.py code/small_talk/config.py
+        code/small_talk/checks.py code/small_talk/config.py code/small_talk/corpus.py
         code/small_talk/data.py code/small_talk/eval.py
         code/small_talk/flags.py code/small_talk/infer.py code/small_talk/logs.py
         code/small_talk/model.py code/small_talk/optim.py code/small_talk/parallel.py
-        code/small_talk/report.py code/small_talk/results.py code/small_talk/speed.py
+        code/small_talk/reading.py code/small_talk/refusals.py code/small_talk/report.py
+        code/small_talk/results.py code/small_talk/runs.py code/small_talk/speed.py
         code/small_talk/synthetic.py code/small_talk/timing.py code/small_talk/tokenizer.py
         code/small_talk/verify.py
-        tests/conftest.py tests/test_blueprint.py tests/test_config.py tests/test_data.py
-        tests/test_dims.py tests/test_model.py tests/test_programs.py
+        tests/conftest.py tests/small.py tests/test_blueprint.py tests/test_commands.py
+        tests/test_config.py tests/test_data.py tests/test_model.py tests/test_programs.py
+        tests/test_seeds.py tests/wrong.py
     """,
     "training_recipe": """
         blueprint/training_plan.yaml code/small_talk/train.py tests/test_accumulation.py

@@ -53,24 +53,20 @@ def build_parts(config: Any) -> tuple[ModuleType, Any]:
 
 def build_generated(config: Any) -> tuple[ModuleType, Any]:
     """`model.py` as a release with these switches would have it, and its model."""
-    topology = TOPOLOGIES["decoder_lm"]
-    dims = {name: getattr(config, name, None) for name in topology.table}
-    dims["sliding_window"] = config.sliding_window if config.windowed else 0
-    dims["top_k"] = config.experts_per_token
-    name = f"generated_twin_{next(_names)}"
-    folder = Path(tempfile.mkdtemp())
-    (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))
-    (folder / "model.py").write_text(
-        network_sources(topology, topology.switches(dims))["model"], encoding="utf-8"
+    window = config.sliding_window if config.windowed else 0
+    generated = generated_package(
+        "decoder_lm", config, sliding_window=window, top_k=config.experts_per_token
     )
-    generated = module(name, folder, "model")
     return generated, generated.build_model(config)
 
 
-def generated_package(topology_id: str, config: Any) -> ModuleType:
-    """`model.py` of a topology as a release would have it; `config` says every switch."""
+def generated_package(topology_id: str, config: Any, **pinned: Any) -> ModuleType:
+    """`model.py` of a topology as a release would have it; `config` says every switch.
+
+    `pinned` are dimensions that the configuration does not have under the same name.
+    """
     topology = TOPOLOGIES[topology_id]
-    dims = {name: getattr(config, name, None) for name in topology.table}
+    dims = {name: getattr(config, name, None) for name in topology.table} | pinned
     name = f"generated_twin_{next(_names)}"
     folder = Path(tempfile.mkdtemp())
     (folder / "config.py").write_text((PARTS / "config.py").read_text(encoding="utf-8"))

@@ -1,14 +1,13 @@
 """The denoiser and the autoencoder of sounds are what their definitions say."""
 
-import math
-
 import pytest
 
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 
-from .packages import config_of, part  # noqa: E402
+from .definitions import build_drawn, linear, modulated_block, norm, wave  # noqa: E402
+from .packages import part  # noqa: E402
 
 SIZES = {"frames": 7, "sample_rate": 800, "ratios": (4, 2), "num_filters": 4, "n_lstm_layers": 1,
          "codebook_dim": 6, "latent_channels": 3, "d_model": 24,
@@ -19,71 +18,29 @@ TOKENS = torch.tensor([[5, 6, 7, 256, 256, 256, 256], [8, 9, 10, 11, 12, 13, 256
 
 
 def build(**switches):
-    """A release whose weights are all drawn, in double precision."""
-    config = config_of(**SIZES, **switches)
-    model = part("audio_diffusion").build_model(config).double().eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return config, model
-
-
-def attention(weights, prefix, x, seen, heads):
-    """Softmax attention written out, one query and one head at a time."""
-    q, k, v = (
-        y @ weights[f"{prefix}.{n}_proj.weight"].T + weights[f"{prefix}.{n}_proj.bias"]
-        for n, y in (("q", x), ("k", seen), ("v", seen))
-    )
-    size, out = q.size(-1) // heads, torch.zeros_like(q)
-    for head in range(heads):
-        part_of = slice(head * size, (head + 1) * size)
-        for t in range(len(q)):
-            scores = k[:, part_of] @ q[t, part_of] / math.sqrt(size)
-            out[t, part_of] = scores.softmax(0) @ v[:, part_of]
-    return out @ weights[f"{prefix}.o_proj.weight"].T + weights[f"{prefix}.o_proj.bias"]
-
-
-def norm(x):
-    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
-
-
-def wave(value, width):
-    """Cosines, then sines, of one number at falling frequencies."""
-    angles = [value * 10_000 ** (-i / (width // 2)) for i in range(width // 2)]
-    return torch.tensor([f(a) for f in (math.cos, math.sin) for a in angles]).double()
+    return build_drawn("audio_diffusion", **SIZES, **switches)
 
 
 def reference(model, config, noisy, time, given=None, states=None, tokens=None):
     """The denoiser for one sound, from the definition: loops over frames, heads and blocks."""
     weights = model.denoiser.state_dict()
 
-    def linear(name, y):
-        return y @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-
     stream = []
     for t, frame in enumerate(noisy):
         whole = frame if given is None else torch.cat((frame, given[t]))
-        stream.append(linear("frame_proj", whole) + wave(t, config.d_model))
+        stream.append(linear(weights, "frame_proj", whole) + torch.tensor(wave(t, config.d_model)))
     h = torch.stack(stream)
-    c = linear("time_embed.up_proj", wave(time, config.time_features))
-    c = linear("time_embed.down_proj", F.silu(c))
+    clock = torch.tensor(wave(time, config.time_features)).double()
+    c = linear(weights, "time_embed.up_proj", clock)
+    c = linear(weights, "time_embed.down_proj", F.silu(c))
+    words = None
     if states is not None:
         words = states[: (tokens == tokens[-1]).nonzero()[0].item() + 1]  # up to the first end
-        c = c + linear("text_embed", words.mean(dim=0))
+        c = c + linear(weights, "text_embed", words.mean(dim=0))
     for i in range(config.n_layers):
-        name = f"blocks.{i}"
-        shift, scale, gate, shift2, scale2, gate2 = linear(f"{name}.modulation", F.silu(c)).chunk(6)
-        y = norm(h) * (1 + scale) + shift
-        h = h + gate * attention(weights, f"{name}.attn", y, y, config.n_heads)
-        if states is not None:
-            y = norm(h) * weights[f"{name}.cross_norm.weight"] + weights[f"{name}.cross_norm.bias"]
-            h = h + attention(weights, f"{name}.cross_attn", y, words, config.n_heads)
-        y = norm(h) * (1 + scale2) + shift2
-        hidden = F.gelu(linear(f"{name}.mlp.up_proj", y), approximate="tanh")
-        h = h + gate2 * linear(f"{name}.mlp.down_proj", hidden)
-    shift, scale = linear("final.modulation", F.silu(c)).chunk(2)
-    return linear("final.proj", norm(h) * (1 + scale) + shift)
+        h = modulated_block(weights, f"blocks.{i}", h, c, config.n_heads, words)
+    shift, scale = linear(weights, "final.modulation", F.silu(c)).chunk(2)
+    return linear(weights, "final.proj", norm(h) * (1 + scale) + shift)
 
 
 @pytest.mark.parametrize(

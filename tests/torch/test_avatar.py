@@ -4,7 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from .packages import config_of, part  # noqa: E402
+from .definitions import build_drawn  # noqa: E402
+from .packages import part  # noqa: E402
 
 SIZES = {"chunks": 4, "chunk_frames": 2, "frames": 8, "image_size": 16, "channels": 3,
          "ae_channels": (8, 16), "ae_groups": 4, "ae_layers_per_block": 1, "latent_channels": 3,
@@ -16,14 +17,9 @@ SIZES = {"chunks": 4, "chunk_frames": 2, "frames": 8, "image_size": 16, "channel
 
 def build(**switches):
     """A release whose weights are all drawn, in double precision."""
-    config = config_of(**SIZES | switches)
-    home = part("avatar")
-    model = home.build_model(config).double().eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
-    chunks = torch.randn(2, 4, home.chunk_numbers(config), generator=generator).double()
+    config, model = build_drawn("avatar", **SIZES | switches)
+    generator = torch.Generator().manual_seed(1)
+    chunks = torch.randn(2, 4, part("avatar").chunk_numbers(config), generator=generator).double()
     tokens = torch.tensor([[5, 6, 7, 256, 256, 256, 256], [8, 9, 10, 11, 12, 13, 256]])
     with torch.no_grad():
         states = model.text_encoder(tokens)

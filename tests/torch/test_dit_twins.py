@@ -78,12 +78,12 @@ def test_blocks_are_their_twins(context):
         given = [torch.zeros(2, 10, 64), torch.zeros(2, 64)]
         if context:
             given.append(torch.zeros(2, 9, 24))
-    twin = twins.DitBlock(64, 128, context, 9)
+    twin = twins.DitBlock(64, 4, 128, context, 9)
     assert list(dict(twin.named_tensors())) == list(block.state_dict())
     assert twin.count() == sum(p.numel() for p in block.parameters())
     assert twin.flops(2, 10).counted == counted_flops(lambda: block(*given))
     given[1] = given[1][:, None].expand(-1, 10, -1)  # a condition for every position
-    twin = twins.DitBlock(64, 128, context, 9, conditions=10)
+    twin = twins.DitBlock(64, 4, 128, context, 9, conditions=10)
     assert twin.flops(2, 10).counted == counted_flops(lambda: block(*given))
 
 
@@ -100,7 +100,7 @@ def test_the_dit_family_is_counted_as_the_library_does(size, patch):
         )  # fmt: skip
     embeddings = sum(p.numel() for p in theirs.transformer_blocks[0].norm1.emb.parameters())
     trained = sum(p.numel() for p in theirs.parameters()) - (depth - 1) * embeddings
-    dims = COMMON | {"d_model": width, "n_layers": depth, "d_ff": 4 * width}
+    dims = COMMON | {"d_model": width, "n_layers": depth, "n_heads": heads, "d_ff": 4 * width}
     ours = Dit(dims | {"patch_size": patch, "num_classes": 1000}, 4, 8, 32)
     assert sum(t.numel for _, t in ours.named_tensors() if t.trainable) == trained
     assert ours.count() == trained + (32 // patch) ** 2 * width

@@ -173,3 +173,15 @@ def test_pooling_keeps_graphs_apart(graph):
     shuffled = {"nodes": graph["nodes"][order], "edges": place[graph["edges"]],
                 "degree": graph["degree"][order], "sizes": torch.tensor([NODES])}  # fmt: skip
     torch.testing.assert_close(model(shuffled)["label"], one, atol=1e-5, rtol=1e-5)
+
+
+def test_a_row_of_convolutions_learns_embeddings(graph):
+    """None of its own layers reads the temperature of their contrast."""
+    config = config_of(
+        **SIZES, block="gcn", residual=False, pool="mean", judges="graphs", gives_label=False,
+        gives_embedding=True,
+    )  # fmt: skip
+    made = generated("graph_reader", config)
+    made.init_weights(torch.Generator().manual_seed(0))
+    groups = {"sizes": torch.tensor([10, 15, 5]), "groups": torch.tensor([0, 0, 1])}
+    assert made.loss(graph | groups).isfinite()

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 
+from .definitions import build_drawn, linear, modulated_block, norm, wave  # noqa: E402
 from .packages import config_of, part  # noqa: E402
 
 SIZES = {"grid_size": 4, "patch_size": 2, "num_points": 5, "d_model": 24, "n_layers": 2,
@@ -18,47 +19,12 @@ SIZES = {"grid_size": 4, "patch_size": 2, "num_points": 5, "d_model": 24, "n_lay
 
 
 def build(**switches):
-    """A release whose weights are all drawn, in double precision."""
-    config = config_of(**SIZES | switches)
-    model = part("shape_diffusion").build_model(config).double().eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return config, model
-
-
-def attention(weights, prefix, x, seen, heads):
-    """Softmax attention written out, one query and one head at a time."""
-    q, k, v = (
-        y @ weights[f"{prefix}.{n}_proj.weight"].T + weights[f"{prefix}.{n}_proj.bias"]
-        for n, y in (("q", x), ("k", seen), ("v", seen))
-    )
-    size, out = q.size(-1) // heads, torch.zeros_like(q)
-    for head in range(heads):
-        part_of = slice(head * size, (head + 1) * size)
-        for t in range(len(q)):
-            scores = k[:, part_of] @ q[t, part_of] / math.sqrt(size)
-            out[t, part_of] = scores.softmax(0) @ v[:, part_of]
-    return out @ weights[f"{prefix}.o_proj.weight"].T + weights[f"{prefix}.o_proj.bias"]
-
-
-def norm(x):
-    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
-
-
-def wave(value, width, order=(math.cos, math.sin)):
-    """Sines and cosines of one number."""
-    angles = [value * 10_000 ** (-i / (width // 2)) for i in range(width // 2)]
-    return [f(a) for f in order for a in angles]
+    return build_drawn("shape_diffusion", **SIZES | switches)
 
 
 def reference(model, config, noisy, time, told):
     """The denoiser for one shape, from the definition: loops over tokens, patches and blocks."""
     weights, dim = model.denoiser.state_dict(), config.d_model
-
-    def linear(name, y):
-        return y @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
 
     stream, places, size = [], [], config.patch_size
     if config.representation == "grid":
@@ -68,16 +34,16 @@ def reference(model, config, noisy, time, told):
             cube = noisy[tuple(slice(size * p, size * (p + 1)) for p in place)]
             position = [x for p in place for x in wave(p, dim // 6 * 2)]
             position = torch.tensor(position + [0.0] * (dim - len(position))).double()
-            stream.append(linear("in_proj", cube.flatten()) + position / math.sqrt(2))
+            stream.append(linear(weights, "in_proj", cube.flatten()) + position / math.sqrt(2))
     else:
-        stream = [linear("in_proj", point) for point in noisy]
+        stream = [linear(weights, "in_proj", point) for point in noisy]
     h, context = torch.stack(stream), []
-    c = linear("time_embed.up_proj", torch.tensor(wave(time, 16)).double())
-    c = linear("time_embed.down_proj", F.silu(c))
+    c = linear(weights, "time_embed.up_proj", torch.tensor(wave(time, 16)).double())
+    c = linear(weights, "time_embed.down_proj", F.silu(c))
     if config.labelled:
         c = c + weights["label_embed.weight"][told["labels"]]
     if config.reads_text:
-        words = linear("text_proj", told["states"])
+        words = linear(weights, "text_proj", told["states"])
         ends = (told["tokens"] == told["tokens"][-1]).nonzero()[0].item()
         context.append(words)
         c = c + words[: ends + 1].mean(dim=0)
@@ -89,22 +55,16 @@ def reference(model, config, noisy, time, told):
                 square = told["pictures"][:, row : row + far, column : column + far]
                 where = wave(column // far, dim // 2, (math.sin, math.cos))
                 where += wave(row // far, dim // 2, (math.sin, math.cos))
-                seen.append(linear("picture_proj", square.flatten()) + torch.tensor(where).double())
+                seen.append(
+                    linear(weights, "picture_proj", square.flatten()) + torch.tensor(where).double()
+                )
         context.append(torch.stack(seen))
         c = c + context[-1].mean(dim=0)
+    seen = torch.cat(context) if context else None
     for i in range(config.n_layers):
-        name = f"blocks.{i}"
-        shift, scale, gate, shift2, scale2, gate2 = linear(f"{name}.modulation", F.silu(c)).chunk(6)
-        y = norm(h) * (1 + scale) + shift
-        h = h + gate * attention(weights, f"{name}.attn", y, y, config.n_heads)
-        if context:
-            y = norm(h) * weights[f"{name}.cross_norm.weight"] + weights[f"{name}.cross_norm.bias"]
-            h = h + attention(weights, f"{name}.cross_attn", y, torch.cat(context), config.n_heads)
-        y = norm(h) * (1 + scale2) + shift2
-        hidden = F.gelu(linear(f"{name}.mlp.up_proj", y), approximate="tanh")
-        h = h + gate2 * linear(f"{name}.mlp.down_proj", hidden)
-    shift, scale = linear("final.modulation", F.silu(c)).chunk(2)
-    out = linear("final.proj", norm(h) * (1 + scale) + shift)
+        h = modulated_block(weights, f"blocks.{i}", h, c, config.n_heads, seen)
+    shift, scale = linear(weights, "final.modulation", F.silu(c)).chunk(2)
+    out = linear(weights, "final.proj", norm(h) * (1 + scale) + shift)
     if config.representation == "points":
         return out
     made = torch.zeros_like(noisy)

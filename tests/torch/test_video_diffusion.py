@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 
-from .packages import config_of, part  # noqa: E402
+from .definitions import build_drawn, linear, modulated_block, norm, wave  # noqa: E402
 
 SIZES = {"frames": 4, "image_size": 16, "channels": 3, "ae_channels": (8, 16), "ae_groups": 4,
          "ae_layers_per_block": 1, "latent_channels": 3, "ae_unit_latents": True, "tubelet": 2,
@@ -19,35 +19,7 @@ SIZES = {"frames": 4, "image_size": 16, "channels": 3, "ae_channels": (8, 16), "
 
 
 def build(**switches):
-    """A release whose weights are all drawn, in double precision."""
-    config = config_of(**SIZES, **switches)
-    model = part("video_diffusion").build_model(config).double().eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return config, model
-
-
-def attention(weights, prefix, x, seen, heads, keep=None):
-    """Softmax attention written out, one query and one head at a time."""
-    q, k, v = (
-        y @ weights[f"{prefix}.{n}_proj.weight"].T + weights[f"{prefix}.{n}_proj.bias"]
-        for n, y in (("q", x), ("k", seen), ("v", seen))
-    )
-    size, out = q.size(-1) // heads, torch.zeros_like(q)
-    for head in range(heads):
-        part_of = slice(head * size, (head + 1) * size)
-        for t in range(len(q)):
-            scores = k[:, part_of] @ q[t, part_of] / math.sqrt(size)
-            if keep is not None:
-                scores = scores.masked_fill(~keep, -torch.inf)
-            out[t, part_of] = scores.softmax(0) @ v[:, part_of]
-    return out @ weights[f"{prefix}.o_proj.weight"].T + weights[f"{prefix}.o_proj.bias"]
-
-
-def norm(x):
-    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
+    return build_drawn("video_diffusion", **SIZES, **switches)
 
 
 def reference(model, config, noisy, time, given, states, tokens):
@@ -60,51 +32,28 @@ def reference(model, config, noisy, time, given, states, tokens):
               for x in range(0, columns, size)]  # fmt: skip
     per_group = len(places) // (frames // span)
 
-    def linear(name, y):
-        return y @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-
-    def wave(value, width, order):
-        """Sines and cosines of one number, in `order`."""
-        angles = [value * 10_000 ** (-i / (width // 2)) for i in range(width // 2)]
-        return [f(a) for f in order for a in angles]
-
     stream = []
     for z, y, x in places:
         block = inputs[z : z + span, :, y : y + size, x : x + size]
-        patch = linear("patch_embed", block.permute(0, 2, 3, 1).flatten())
+        patch = linear(weights, "patch_embed", block.permute(0, 2, 3, 1).flatten())
         column, row = x // size, y // size
         order = (math.sin, math.cos)
         space = wave(column, dim // 2, order) + wave(row, dim // 2, order)
         when = wave(z // span, dim, (math.cos, math.sin))
         stream.append(patch + (torch.tensor(space) + torch.tensor(when)).double() / math.sqrt(2))
     h = torch.stack(stream)
-    c = linear("time_embed.up_proj", torch.tensor(wave(time, 16, (math.cos, math.sin))).double())
-    c = linear("time_embed.down_proj", F.silu(c))
-    ends = (tokens == tokens[-1]).nonzero()[0].item()
-    keep = torch.arange(len(tokens)) <= ends
-    c = c + linear("text_embed", states[keep].mean(dim=0))
+    c = linear(weights, "time_embed.up_proj", torch.tensor(wave(time, 16)).double())
+    c = linear(weights, "time_embed.down_proj", F.silu(c))
+    words = states[: (tokens == tokens[-1]).nonzero()[0].item() + 1]  # up to the first end
+    c = c + linear(weights, "text_embed", words.mean(dim=0))
+    index = torch.arange(len(places))
+    within = [index[index // per_group == g] for g in range(frames // span)]
+    across = [index[index % per_group == n] for n in range(per_group)]
     for i in range(config.n_layers):
-        name = f"blocks.{i}"
-        shift, scale, gate, shift2, scale2, gate2 = linear(f"{name}.modulation", F.silu(c)).chunk(6)
-        y = norm(h) * (1 + scale) + shift
-        mixed = torch.zeros_like(y)
-        index = torch.arange(len(places))
-        if config.clip_attention == "full":
-            lines = [index]
-        elif i % 2 == 0:
-            lines = [index[index // per_group == g] for g in range(frames // span)]
-        else:
-            lines = [index[index % per_group == n] for n in range(per_group)]
-        for line in lines:
-            mixed[line] = attention(weights, f"{name}.attn", y[line], y[line], config.n_heads)
-        h = h + gate * mixed
-        y = norm(h) * weights[f"{name}.cross_norm.weight"] + weights[f"{name}.cross_norm.bias"]
-        h = h + attention(weights, f"{name}.cross_attn", y, states, config.n_heads, keep)
-        y = norm(h) * (1 + scale2) + shift2
-        hidden = F.gelu(linear(f"{name}.mlp.up_proj", y), approximate="tanh")
-        h = h + gate2 * linear(f"{name}.mlp.down_proj", hidden)
-    shift, scale = linear("final.modulation", F.silu(c)).chunk(2)
-    out = linear("final.proj", norm(h) * (1 + scale) + shift)
+        groups = [index] if config.clip_attention == "full" else (within, across)[i % 2]
+        h = modulated_block(weights, f"blocks.{i}", h, c, config.n_heads, words, groups)
+    shift, scale = linear(weights, "final.modulation", F.silu(c)).chunk(2)
+    out = linear(weights, "final.proj", norm(h) * (1 + scale) + shift)
     made = torch.zeros_like(noisy)
     for (z, y, x), patch in zip(places, out, strict=True):
         block = patch.view(span, size, size, -1).permute(0, 3, 1, 2)

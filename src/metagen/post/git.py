@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+
+REWIND = (
+    ("restore", "--source=HEAD", "--staged", "--worktree", "--", "."),
+    ("clean", "--force", "-d", "--quiet", "--", "."),
+)
 
 
 class Git:
@@ -21,6 +27,10 @@ class Git:
     def deleted(self) -> list[str]:
         """Tracked files that are gone from the working tree."""
         return self._paths("ls-files", "-z", "--deleted") if self.has_head else []
+
+    def modified(self) -> list[str]:
+        """Tracked files that differ in the working tree, deleted ones included."""
+        return self._paths("ls-files", "-z", "--modified") if self.has_head else []
 
     def untracked(self) -> list[str]:
         """Files that Git neither tracks nor ignores."""
@@ -55,10 +65,16 @@ class Git:
         """Whether anything differs from HEAD, files that Git does not know included."""
         return bool(self._ask("status", "--porcelain", "--", "."))
 
-    def rewind(self) -> None:
-        """Make a working tree that was clean what it was."""
-        self._ask("restore", "--source=HEAD", "--staged", "--worktree", "--", ".")
-        self._ask("clean", "--force", "-d", "--quiet", "--", ".")
+    def rewind(self) -> bool:
+        """Make a working tree that was clean what it was; whether that worked."""
+        for command in REWIND:
+            self._ask(*command)
+        return self._ask("status", "--porcelain", "--", ".") == b""
+
+    @property
+    def rewind_command(self) -> str:
+        """The same for a shell."""
+        return " && ".join(shlex.join(["git", *command]) for command in REWIND)
 
     def own_file(self, name: str) -> Path | None:
         """Where a file called `name` is in the Git folder, outside the working tree."""

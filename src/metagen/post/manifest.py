@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,19 +49,29 @@ def write(project: Path, manifest: Manifest) -> None:
 
 
 def reconcile(
-    project: Path, known: Mapping[str, str], git: Git, template: Path, answers_file: str
+    project: Path,
+    known: Mapping[str, str],
+    git: Git,
+    template: Path,
+    answers_file: str,
+    drawn: Collection[str] = (),
 ) -> tuple[dict[str, str], list[str]]:
     """Bring edited files back that Copier deleted; return the new record and what came back.
 
+    Copier overwrites edited binary files, and damages edits that are not UTF-8: such a file counts
+    as deleted when it differs from HEAD.
     A file's hash moves on only if the file was as rendered at HEAD; the hash of an edited file
     stays behind, and so does that of a file which its owner deleted, lest it come back to life
-    unprotected.
+    unprotected. Figures (`drawn`) have a record of their own.
     """
     exempt = {NAME, answers_file, "spec.yaml"}
     deleted = set(git.deleted())
-    before = git.committed([*known, *(deleted - known.keys())])
+    modified = set(git.modified()) - deleted
+    before = git.committed({*known, *deleted, *modified})
     untouched = {path for path in known if path in before and digest(before[path]) == known[path]}
-    restored = sorted(deleted & before.keys() - untouched - exempt)
+    at_risk = modified & before.keys() - {*drawn}
+    overwritten = {path for path in at_risk if not _merges(before[path])}
+    restored = sorted((deleted | overwritten) & before.keys() - untouched - exempt)
     git.restore(restored)
 
     files = {}
@@ -75,6 +85,14 @@ def reconcile(
         if path not in files and path not in exempt:
             files[path] = digest((project / path).read_bytes())
     return files, restored
+
+
+def _merges(content: bytes) -> bool:
+    """Whether `content` is text for Git, which looks for a zero byte, and for Copier, UTF-8."""
+    try:
+        return "\0" not in content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
 
 
 def _new_files(project: Path, git: Git, template: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ NAME = "metagen-update.json"
 @contextmanager
 def requested(git: Git) -> Iterator[dict[str, Any]]:
     """Ask for a report; the mapping is filled in when the block ends."""
-    found: dict[str, Any] = {"restored": [], "kept_figures": [], "note": ""}
+    found: dict[str, Any] = {"restored": [], "kept_figures": [], "note": "", "upgraded": []}
     path = git.own_file(NAME)
     if path is None:
         yield found
@@ -30,6 +30,12 @@ def requested(git: Git) -> Iterator[dict[str, Any]]:
         found |= json.loads(path.read_text(encoding="utf-8"))
     finally:
         path.unlink(missing_ok=True)
+
+
+def left_behind(git: Git) -> bool:
+    """Whether a listener is gone without having heard: its update was cut short."""
+    path = git.own_file(NAME)
+    return path is not None and path.is_file()
 
 
 def deliver(git: Git, outcome: dict[str, Any]) -> bool:

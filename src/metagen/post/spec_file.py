@@ -11,9 +11,16 @@ import yaml
 from ..answers import stated_in
 from ..specs.errors import SpecError
 from ..specs.reader import read_document
+from ..specs.upgrades import FIELD, messages
 from ..utils.escaping import FILTERS
 
 HEADER = "# The specification of this model: yours to edit. Commit, then run `make update`.\n"
+
+
+def upgrades(document: Path) -> tuple[str, ...]:
+    """What the author of a `document` of a former version of MSL should know."""
+    text = document.read_bytes().decode("utf-8-sig") if document.is_file() else ""
+    return tuple(messages((_read(text) or {}).get(FIELD)))
 
 
 def follow(document: Path, answers_file: Path) -> bool:

@@ -24,6 +24,7 @@ from .errors import Problem, SpecError, closest
 from .reader import MAX_BYTES, Document, no_mapping, read_bytes, read_document
 from .resolve import resolve
 from .schema import ModelSpec
+from .upgrades import FIELD, messages, upgraded
 
 
 def load_spec(spec: str | Path | Mapping[str, Any]) -> ModelSpec:
@@ -54,7 +55,7 @@ def load_text(text: str, source: str = "<stdin>") -> dict[str, Any]:
 def parse(
     mapping: Mapping[str, Any], source: str = "spec", positions: Document | None = None
 ) -> ModelSpec:
-    """Validate plain data and fill in what it leaves open.
+    """Validate plain data, of a former version of MSL too, and fill in what it leaves open.
 
     `positions` is the document that the data was read from; with it, problems have lines, and
     those found while reading are reported with those found here.
@@ -65,7 +66,7 @@ def parse(
     document = positions or Document()
     if not isinstance(mapping, Mapping):
         raise SpecError([no_mapping(mapping)], source)
-    stated = {key: value for key, value in mapping.items() if key != "$schema"}
+    stated = upgraded({key: value for key, value in mapping.items() if key != "$schema"})
     problems, draft = list(document.problems), None
     try:
         draft = ModelSpec.model_validate(stated)
@@ -79,6 +80,7 @@ def parse(
     spec = resolve(draft)
     spec._stated = copy.deepcopy(stated)
     spec._source, spec._document = source, document
+    spec._upgrades = tuple(messages(mapping.get(FIELD)))
     return spec
 
 

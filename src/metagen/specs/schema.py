@@ -305,11 +305,20 @@ class ModelSpec(Section):
     _stated: dict[str, Any] = PrivateAttr(default_factory=dict)
     _source: str = PrivateAttr(default="spec")
     _document: Document = PrivateAttr(default_factory=Document)
+    _upgrades: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def stated(self) -> dict[str, Any]:
-        """What the author said, as plain data: no defaults, no inferences, spelled as written."""
+        """What the author said, as plain data: no defaults, no inferences, spelled as written.
+
+        A document of a former version of MSL is stated as the present one would have it.
+        """
         return copy.deepcopy(self._stated)
+
+    @property
+    def upgrades(self) -> tuple[str, ...]:
+        """What the author of a document of a former version of MSL should know."""
+        return self._upgrades
 
     def resolved(self) -> dict[str, Any]:
         """The whole document as plain data, in canonical order, quantities in canonical text.

@@ -8,24 +8,28 @@ again, last first, wherever every constraint still holds without them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil, exp, inf, log
+from itertools import islice
+from math import exp, inf, log
 from typing import Any
 
-from ..specs.errors import Problem
+from ..specs.errors import Problem, SpecError
 from ..utils import formatting as fmt
 from . import estimates
 from .devices import INFERENCE, Device
 from .dims import read_pins
+from .feasibility import Constraint, given_up, report
 from .parts.base import Part
-from .release import Note
-from .solver import MAX_BUDGET, Frame, Shape, required_fill
+from .serving import AS_SPECIFIED, Rehearsal, Scenario, Serving, rehearse
+from .solver import MAX_BUDGET, Frame, Shape, Stack
 from .topologies.base import Pace, Topology
 
 KV_HEADS = (8, 4, 2, 1)
 PRECISIONS = ("bf16", "int8", "int4")
 WINDOW = 4096
+MAX_TENSORS = 100_000
+"""The longest state dict that is listed; 61 layers of 384 experts have 70 thousand entries."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,15 @@ class Levers:
 
 @dataclass(frozen=True)
 class Demands:
-    """The constraints in base units; `context` is 0 where the topology has none."""
+    """The constraints in base units; `context` is 0 where the topology has none.
+
+    `counts`, `stacks`, `found` and `rehearsals` remember, for one plan, what was counted, which
+    shapes were found, and what they come to.
+    """
 
     topology: Topology
     params: float
+    least: int  # parameters of the smallest model
     memory: float  # the budget, or the device's memory where that is smaller
     context: int
     latency: str
@@ -52,19 +61,9 @@ class Demands:
     pins: Mapping[str, Any]
     precision: str | None
     counts: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """One row of the feasibility report; `asked` and `achieved` are formatted quantities."""
-
-    constraint: str
-    asked: str
-    achieved: str
-    satisfied: bool
-    binding: bool
-    given_up: str
-    method: str
+    stacks: dict[tuple[Any, ...], Stack] = field(default_factory=dict)
+    found: dict[tuple[float, int, int], list[Shape]] = field(default_factory=dict)
+    rehearsals: dict[str, Rehearsal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,24 @@ class Design:
     model: Part
     precision: str
     context: int
-    memory: estimates.Memory
-    pace: Pace
+    rehearsal: Rehearsal
+    serving: Serving
     violated: frozenset[str]
+
+    @property
+    def memory(self) -> estimates.Memory:
+        """Peak inference memory on the device, by part."""
+        return self.serving.memory
+
+    @property
+    def pace(self) -> Pace:
+        """Speed of inference on the device."""
+        return self.serving.pace
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """The chosen design, the report on its constraints, and its runners-up."""
+    """The chosen design, the report on its constraints, and runners-up where it misses some."""
 
     design: Design
     demands: Demands
@@ -101,19 +110,25 @@ def blueprint(spec: Any, topology: Topology) -> Blueprint:
     """The blueprint of a resolved spec.
 
     Raises:
-        SpecError: for a budget below the smallest model, and for dimensions that do not exist or
-            contradict each other.
+        SpecError: for a budget below the smallest model, and for dimensions that do not exist,
+            contradict each other, or make too many tensors.
     """
     demands = read_demands(spec, topology)
     levers, cap = _settle(demands)
     candidates = _candidates(cap, levers, demands)
     design = _design(candidates[0], levers.precision, demands)
-    runners_up = tuple(_design(s, levers.precision, demands) for s in candidates[1:5])
-    free = _free(demands)
-    unhelped = _design(_candidates(demands.params, free, demands)[0], free.precision, demands)
-    given_up = tuple(_given_up(design, unhelped, demands))
-    rows = tuple(_report(design, unhelped, given_up, demands))
-    return Blueprint(design, demands, rows, given_up, runners_up)
+    if any(islice(design.model.named_tensors(), MAX_TENSORS, None)):
+        message = "the state dict of this model is too long to list"
+        allowed = f"dimensions of at most {MAX_TENSORS:,} tensors"
+        raise spec.error([Problem("architecture.dims", message, allowed)])
+    others = candidates[1:5] if design.violated else []  # nothing is better than all of them
+    runners_up = tuple(_design(s, levers.precision, demands) for s in others)
+    free, unhelped = _free(demands), design
+    if levers != free or cap < demands.params:
+        unhelped = _design(_candidates(demands.params, free, demands)[0], free.precision, demands)
+    lost = tuple(given_up(design, unhelped, demands))
+    rows = tuple(report(design, unhelped, lost, demands))
+    return Blueprint(design, demands, rows, lost, runners_up)
 
 
 def read_demands(spec: Any, topology: Topology) -> Demands:
@@ -143,6 +158,7 @@ def read_demands(spec: Any, topology: Topology) -> Demands:
     return Demands(
         topology=topology,
         params=budget,
+        least=least,
         memory=min(constraints.memory_budget.value, device.memory)
         if constraints.memory_budget.value < inf
         else inf,
@@ -156,67 +172,81 @@ def read_demands(spec: Any, topology: Topology) -> Demands:
     )
 
 
-def constraint_notes(spec: Any, plan: Blueprint) -> Iterator[Note]:
-    """Notes on constraints: infinities, units that mean nothing here, and what was given up."""
-    constraints = spec.constraints
-    if constraints.context_window and constraints.context_window.is_infinite:
-        context = plan.demands.context
-        served = f"approximated by {fmt.tokens(context)}" if context else "this model keeps none"
-        yield Note(
-            "infinite_context",
-            "constraints.context_window",
-            f"∞ tokens exceed what any address space has been observed to hold; {served}",
-        )
-    if constraints.parameter_budget.max.is_infinite:
-        yield Note(
-            "infinite_budget",
-            "constraints.parameter_budget.max",
-            f"∞ parameters are bounded by the other constraints, and by {fmt.count(MAX_BUDGET)}",
-        )
-    rate = constraints.throughput
-    topology = plan.demands.topology
-    if rate is not None and rate.unit != topology.rate_unit:
-        yield Note(
-            "incommensurable_throughput",
-            "constraints.throughput",
-            f"{rate.text} does not constrain a {topology.phrase}; "
-            f"state {topology.rate_unit} instead",
-        )
-    for row in plan.constraints:
-        if not row.satisfied:
-            yield Note(
-                "unsatisfied",
-                f"constraints.{row.constraint}",
-                f"asked for {row.asked}, achieved {row.achieved}",
-            )
-    if plan.given_up:
-        yield Note("given_up", "constraints", f"given up: {'; '.join(plan.given_up)}")
+def rehearsed(plan: Blueprint, scenario: Scenario) -> Blueprint:
+    """The same model in another scenario; the report on the constraints stays the spec's.
+
+    Raises:
+        SpecError: for a context that the model has no positions for.
+    """
+    if scenario == AS_SPECIFIED:
+        return plan
+    design, demands = plan.design, plan.demands
+    context, most = scenario.context or design.context, design.dims.get("max_pos", 0)
+    if context > most:
+        has = f"has positions for {fmt.tokens(most)} tokens" if most else "keeps no context"
+        message = f"{fmt.tokens(context)} tokens exceed the model, which {has}"
+        raise SpecError([Problem("--context", message)])
+    rehearsal = rehearse(demands.topology, design.model, design.dims, context, scenario.batch)
+    serving = rehearsal.on(scenario.device or demands.device, design.precision)
+    return replace(
+        plan, design=replace(design, context=context, rehearsal=rehearsal, serving=serving)
+    )
 
 
 def _settle(demands: Demands) -> tuple[Levers, float]:
     """The levers to pull and the parameter cap to solve for."""
     free, full = _free(demands), _full(demands)
-    if not _violated(demands.params, free, demands):
+    if _holds(demands.params, free, demands):
         return free, demands.params
-    hopeless = _violated(_smallest(demands), full, demands)
-    cap = demands.params
-    if _violated(cap, full, demands) - hopeless:
-        cap = _largest(full, demands, hopeless)
+    hopeless = _design_of(_smallest(demands), full, demands).violated
+    if "memory_budget" in hopeless:  # what does not load is of no use: come as close as possible
+        return full, _smallest(demands)
+    cap = _largest(full, demands, hopeless)
     return _release(cap, full, demands, hopeless), cap
 
 
 def _smallest(demands: Demands) -> float:
-    return min(demands.params, 1.2 * demands.topology.least(demands.given))
+    return min(demands.params, 1.2 * demands.least)
 
 
 def _largest(levers: Levers, demands: Demands, hopeless: frozenset[str]) -> float:
-    """The largest cap under which nothing but the hopeless is violated, to about a percent."""
-    low, high = log(_smallest(demands)), log(demands.params)
+    """The largest cap under which nothing but the hopeless is violated, to about a percent.
+
+    Memory and time are nearly proportional to size, so that a design says where to look for the
+    next, a little beyond what it says; where that leads nowhere, it is the middle of what is left.
+    """
+    low, high, attempts = log(_smallest(demands)), log(demands.params), 0
+    strain = _strain(demands.params, levers, demands, hopeless)
+    if strain <= 1:
+        return demands.params
+    cap = high - log(strain) - 0.01
+    if not low < cap < high:
+        cap = (low + high) / 2
     while high - low > 0.005:
-        middle = (low + high) / 2
-        fits = not _violated(exp(middle), levers, demands) - hopeless
-        low, high = (middle, high) if fits else (low, middle)
+        strain = _strain(exp(cap), levers, demands, hopeless)
+        if 0.99 <= strain <= 1:
+            return exp(cap)
+        low, high = (cap, high) if strain <= 1 else (low, cap)
+        near = cap - log(strain) if 0 < strain < inf else cap
+        near += 0.01 if strain <= 1 else -0.01
+        attempts += 1
+        cap = near if attempts < 8 and low < near < high else (low + high) / 2
     return exp(low)
+
+
+def _strain(cap: float, levers: Levers, demands: Demands, hopeless: frozenset[str]) -> float:
+    """Memory or time of the best model under a cap, whichever is more, over what may be taken.
+
+    At most 1 where nothing but the hopeless is violated; infinite where it cannot be told by how
+    much something is.
+    """
+    design, strain = _design_of(cap, levers, demands), 0.0
+    if "memory_budget" not in hopeless:
+        strain = design.memory.peak / demands.memory
+    if "throughput" not in hopeless:
+        strain = max(strain, demands.throughput / design.pace.rate)
+    broken = design.violated - hopeless
+    return strain if bool(broken) == (strain > 1) else inf if broken else 0.0
 
 
 def _release(cap: float, levers: Levers, demands: Demands, hopeless: frozenset[str]) -> Levers:
@@ -230,7 +260,7 @@ def _release(cap: float, levers: Levers, demands: Demands, hopeless: frozenset[s
     for name, values in choices:
         for value in values:
             trial = replace(levers, **{name: value})
-            if not _violated(cap, trial, demands) - hopeless:
+            if _holds(cap, trial, demands, hopeless):
                 levers = trial
                 break
     return levers
@@ -251,22 +281,35 @@ def _full(demands: Demands) -> Levers:
     )
 
 
-def _violated(cap: float, levers: Levers, demands: Demands) -> frozenset[str]:
-    shape = _candidates(cap, levers, demands)[0]
-    return _design(shape, levers.precision, demands).violated
+def _holds(
+    cap: float, levers: Levers, demands: Demands, hopeless: frozenset[str] = frozenset()
+) -> bool:
+    """Whether the best model under a cap breaks nothing but the hopeless."""
+    return not _design_of(cap, levers, demands).violated - hopeless
+
+
+def _design_of(cap: float, levers: Levers, demands: Demands) -> Design:
+    return _design(_candidates(cap, levers, demands)[0], levers.precision, demands)
 
 
 def _candidates(cap: float, levers: Levers, demands: Demands) -> list[Shape]:
-    frame = Frame(demands.given, demands.pins, levers.kv_heads, levers.window, demands.counts)
-    return demands.topology.shapes(cap, frame)
+    key = cap, levers.kv_heads, levers.window
+    if key not in demands.found:
+        known = demands.counts, demands.stacks
+        frame = Frame(demands.given, demands.pins, levers.kv_heads, levers.window, *known)
+        demands.found[key] = demands.topology.shapes(cap, frame)
+    return demands.found[key]
 
 
 def _design(shape: Shape, precision: str, demands: Demands) -> Design:
     dims, topology, device = shape.dims, demands.topology, demands.device
-    model = topology.build(dims)
     context = min(demands.context, dims.get("max_pos", 0))
-    memory = topology.memory(model, dims, precision, context, device)
-    pace = topology.pace(model, dims, precision, context, device)
+    rehearsal = demands.rehearsals.get(key := str(dims))
+    if rehearsal is None:
+        rehearsal = rehearse(topology, topology.build(dims), dims, context)
+        demands.rehearsals[key] = rehearsal
+    serving = rehearsal.on(device, precision)
+    memory, pace = serving.memory, serving.pace
     broken = {
         "parameter_budget": shape.params > demands.params,
         "memory_budget": memory.peak > demands.memory,
@@ -276,96 +319,4 @@ def _design(shape: Shape, precision: str, demands: Demands) -> Design:
         "device": demands.memory < inf and memory.peak > device.memory,
     }
     violated = frozenset(name for name, is_broken in broken.items() if is_broken)
-    return Design(dims, model, precision, context, memory, pace, violated)
-
-
-def _given_up(design: Design, unhelped: Design, demands: Demands) -> Iterator[str]:
-    """What the constraints cost, in the documented order, as phrases."""
-    mine, full = design.dims, unhelped.dims
-    if "n_kv_heads" in mine:
-        groups, most = (d["n_heads"] // d["n_kv_heads"] for d in (mine, full))
-        if groups > most:
-            yield f"key-value heads ({mine['n_kv_heads']} serve {mine['n_heads']} query heads)"
-    if design.precision != unhelped.precision:
-        yield f"precision ({design.precision} weights instead of {unhelped.precision})"
-    if mine.get("sliding_window") and not full["sliding_window"]:
-        yield f"full attention (a sliding window of {fmt.tokens(mine['sliding_window'])} tokens)"
-    fixed = {"n_layers", "d_model"} <= demands.pins.keys()
-    least = required_fill(demands.params) * demands.params
-    if not fixed and design.model.count() < least <= unhelped.model.count():
-        sizes = fmt.count(design.model.count()), fmt.count(demands.params)
-        yield f"size ({sizes[0]} of {sizes[1]} parameters)"
-
-
-def _report(
-    design: Design, unhelped: Design, given_up: tuple[str, ...], demands: Demands
-) -> Iterator[Constraint]:
-    """One row per constraint; it binds when the unconstrained model would have broken it."""
-    params, memory = design.model.count(), design.memory
-    sacrifice = "; ".join(given_up)
-    filled = params >= required_fill(demands.params) * demands.params
-
-    def row(name: str, asked: str, achieved: str, method: str, binding: bool) -> Constraint:
-        lost = sacrifice if binding and name != "parameter_budget" else ""
-        return Constraint(name, asked, achieved, name not in design.violated, binding, lost, method)
-
-    def bound(name: str) -> bool:
-        return name in unhelped.violated
-
-    yield row(
-        "parameter_budget",
-        f"at most {fmt.count(demands.params)} parameters",
-        f"{fmt.count(params)} parameters",
-        "counted from the module tree, tied tensors once",
-        filled or params > demands.params,
-    )
-    prompt_chunk = demands.topology.prompt_chunk
-    reads = memory.state and demands.context
-    chunk = f"activations of a {prompt_chunk}-token chunk" if reads and prompt_chunk else ""
-    state = ", state at the context" if reads else ", state" if memory.state else ""
-    yield row(
-        "memory_budget",
-        f"at most {fmt.memory(demands.memory)}",
-        fmt.memory(memory.peak),
-        f"{design.precision} weights, {chunk or 'activations'}{state} and workspace, batch 1",
-        bound("memory_budget"),
-    )
-    if demands.context:
-        how, lost = demands.topology.context_served(design.dims)
-        served = row(
-            "context_window",
-            f"{fmt.tokens(demands.context)} tokens",
-            f"{fmt.tokens(design.dims['max_pos'])} tokens",
-            how,
-            bound("context_window"),
-        )
-        yield replace(served, given_up=served.given_up or lost)
-    topology, pace = demands.topology, design.pace
-    method = (
-        f"{pace.method}, {estimates.BANDWIDTH_EFFICIENCY:.0%} of bandwidth, "
-        f"{estimates.PREFILL_EFFICIENCY:.0%} of arithmetic peak"
-    )
-    yield row(
-        "latency",
-        topology.latency_asked(demands.latency),
-        topology.latency_achieved(pace),
-        method,
-        bound("latency"),
-    )
-    if demands.throughput:
-        yield row(
-            "throughput",
-            f"at least {fmt.rate(demands.throughput, topology.rate_unit)}",
-            fmt.rate(pace.rate, topology.rate_unit),
-            method,
-            bound("throughput"),
-        )
-    devices = 1 if demands.memory < inf else ceil(memory.peak / demands.device.memory)
-    yield row(
-        "device",
-        f"{demands.device.name} ({fmt.memory(demands.device.memory)})",
-        f"{fmt.memory(memory.peak)} on {devices} device{'s' if devices > 1 else ''}",
-        "peak inference memory against the memory of the reference device; "
-        "with an unlimited memory budget the model is sharded",
-        bound("device"),
-    )
+    return Design(dims, rehearsal.model, precision, context, rehearsal, serving, violated)

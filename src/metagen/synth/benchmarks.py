@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log10
+from math import fsum, log10
 from typing import Any
 
 from ..utils import formatting as fmt
@@ -236,8 +236,8 @@ def _clamp(score: float) -> float:
 
 
 def _mean(scores: Iterable[float]) -> float:
-    scores = list(scores)
-    return round(sum(scores) / len(scores), 1)
+    scores = list(scores)  # `sum` rounds differently from Python 3.12 on
+    return round(fsum(scores) / len(scores), 1)
 
 
 # -- what is told about them -----------------------------------------------------------------------

@@ -10,8 +10,11 @@ from typing import Any
 
 from .architecture import Blueprint
 from .dims import Dim
+from .imports import imported_siblings
+from .joining import join_parts
 from .release import SourceFile
-from .specialise import imported_siblings, join_parts, literal, specialise
+from .specialise import literal, specialise
+from .statements import is_import, names_in, statements
 from .topologies.base import Topology
 from .training_plan import TrainingPlan
 from .unused import without_unused
@@ -67,10 +70,35 @@ def requirements(files: Iterable[SourceFile]) -> tuple[str, ...]:
 
 
 def test_files(plan: Blueprint, trains: bool) -> tuple[SourceFile, ...]:
-    """The files of `tests/`, in alphabetical order; without a recipe none of them trains."""
+    """The files of `tests/`, in alphabetical order; without a recipe none of them trains.
+
+    Of the files that hold no tests, fixtures and helpers are kept as far as tests ask for them.
+    """
     topology = plan.demands.topology
     files = _gathered(topology, topology.switches(plan.design.dims), "/tests")
-    return _as_files({n: s for n, s in files.items() if trains or "PACKAGE.train" not in s})
+    tests = {
+        name: source
+        for name, source in files.items()
+        if name.startswith("test_") and (trains or "PACKAGE.train" not in source)
+    }
+    shared = {name: source for name, source in files.items() if not name.startswith("test_")}
+    shared = without_unused(shared, map(_asked_for, tests.values()))
+    return _as_files(tests | {name: source for name, source in shared.items() if _holds(source)})
+
+
+def _asked_for(test: str) -> str:
+    """The names that a file of tests imports, or that its functions take: fixtures and helpers."""
+    return " ".join((*_IMPORTED.findall(test), *_TAKEN.findall(test)))
+
+
+_IMPORTED = re.compile(r"^from \S+ import (\([^)]*\)|.+)$", re.MULTILINE)
+_TAKEN = re.compile(r"^ *def \w+\(([^)]*)\)", re.MULTILINE)
+
+
+def _holds(source: str) -> bool:
+    """Whether a file has more than a docstring and imports."""
+    _, *body = statements(source)
+    return not all(map(is_import, body))
 
 
 def _gathered(topology: Topology, switches: Mapping[str, Any], below: str) -> dict[str, str]:
@@ -145,7 +173,7 @@ def _needs(source: str) -> _Needs:
     siblings = tuple(imported_siblings(source))
     if all(module == "config" for module, _ in siblings):
         return ()
-    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    used = names_in("".join(text for text in statements(source) if not is_import(text)))
     found = ((module, frozenset(names & used)) for module, names in siblings)
     return tuple((module, names) for module, names in found if names)
 

@@ -7,7 +7,7 @@ of published configurations; `architecture.dims` takes any name of the table and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -98,6 +98,16 @@ def read_pins(
         elif pins.setdefault(name, value) != value:
             problems.append(Problem(path, f"{value!r} contradicts {name}, which is {pins[name]!r}"))
     return pins, problems
+
+
+def broken_rules(rules: Iterable[tuple[str, Any, str, str | None]]) -> list[Problem]:
+    """The problems with pinned dimensions: of every rule a name, whether it is broken, what is
+    wrong then, and what is allowed instead."""
+    return [
+        Problem(f"architecture.dims.{name}", message, allowed=allowed)
+        for name, broken, message, allowed in rules
+        if broken
+    ]
 
 
 def _flattened(stated: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

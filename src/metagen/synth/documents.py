@@ -270,7 +270,10 @@ def training(plan: TrainingPlan) -> dict[str, Any]:
     """`training_plan.yaml`."""
     rounded = fmt.round_to
     counted = "tokens" if plan.unit == "token" else "samples"
-    optimal = {"compute_optimal": int(plan.compute_optimal)} if plan.compute_optimal else {}
+    optimal = {}
+    if plan.compute_optimal:
+        optimal["compute_optimal"] = int(plan.compute_optimal)
+        optimal["over_training_ratio"] = rounded(plan.planned / plan.compute_optimal, 4)
     return {
         "provenance": "estimated",
         "hardware": {
@@ -290,6 +293,7 @@ def training(plan: TrainingPlan) -> dict[str, Any]:
             "planned_hours": rounded(plan.train_seconds / 3600, 6),
             "device_hours": rounded(plan.train_seconds / 3600 * plan.devices, 6),
             "energy_kwh": rounded(plan.energy_kwh, 6),
+            "model_flops_utilisation": rounded(plan.mfu, 4),
         },
         "batch": {
             "units_per_sample": plan.sequence,
@@ -309,7 +313,10 @@ def training(plan: TrainingPlan) -> dict[str, Any]:
         "layout": {
             "parallelism": plan.parallelism,
             "activation_checkpointing": plan.checkpointing,
-            "memory_per_device_gb": rounded(plan.device_memory / 1e9, 6),
+            "memory_per_device_gb": rounded(plan.memory.peak / 1e9, 6),
+            "memory_parts_gb": {
+                name: rounded(nbytes / 1e9, 6) for name, nbytes in plan.memory.parts.items()
+            },
             "fits": plan.fits,
             "devices_needed": plan.devices_needed,
         },

@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
 from ..utils.seed import digest
 from . import benchmarks, documents, paper_gen, prose, tables
-from .architecture import blueprint, constraint_notes
+from .architecture import Blueprint, blueprint, rehearsed
 from .codegen import package_files, requirements, test_files
+from .feasibility import constraint_notes
 from .ledger import ledger
-from .release import Release
+from .release import Figure, Note, Release
 from .routing import route, row_of
-from .training_plan import training_plan
+from .serving import AS_SPECIFIED, Scenario
+from .training_plan import TrainingPlan, training_plan
 from .words import words
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What follows from a specification before anything is written down.
+
+    Attributes:
+        spec_id: see `Release`.
+        row: of the routing table.
+        blueprint: the chosen design beside the constraints.
+        training: the recipe for the stated hardware.
+        ablations: what each removal changes.
+        figures: the ledger, by key, without simulated figures.
+        notes: approximations, precedence losses and trade-offs.
+    """
+
+    spec_id: str
+    row: Any
+    blueprint: Blueprint
+    training: TrainingPlan
+    ablations: list[dict[str, Any]]
+    figures: Mapping[str, Figure]
+    notes: tuple[Note, ...]
+
+
+def assess(spec: Any, scenario: Scenario = AS_SPECIFIED) -> Assessment:
+    """Route, solve, count and estimate; in another `scenario` the model stays what it is.
+
+    Raises:
+        SpecError: as `plan` does, and where the scenario asks for what the model does not have.
+    """
+    row = row_of(spec)
+    topology, losses = route(spec, row)
+    solved = blueprint(spec, topology)
+    chosen = rehearsed(solved, scenario)
+    design, compute = chosen.design, spec.training.compute
+    training = training_plan(
+        topology, design.model, design.dims, compute.hardware, compute.duration.value
+    )
+    rows = documents.ablations(spec, chosen)
+    figures = ledger(chosen, training, rows, spec.reproducibility.seed)
+    spec_id = digest(_without_seed(spec.resolved()))[:12]
+    return Assessment(
+        spec_id, row, chosen, training, rows, figures, (*losses, *constraint_notes(spec, solved))
+    )
 
 
 def plan(spec: Any, *, voice: str = "confident") -> Release:
@@ -30,30 +79,21 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
     """
     if voice not in ("confident", "plain"):
         raise ValueError(f"voice: {voice!r} is not one of confident, plain")
-    resolved = spec.resolved()
-    seed = spec.reproducibility.seed
-    spec_id = digest(_without_seed(resolved))[:12]
-
-    row = row_of(spec)
-    topology, losses = route(spec, row)
-    chosen = blueprint(spec, topology)
-    design, compute = chosen.design, spec.training.compute
-    training = training_plan(
-        topology, design.model, design.dims, compute.hardware, compute.duration.value
-    )
-    notes = (*losses, *constraint_notes(spec, chosen))
-    rows = documents.ablations(spec, chosen)
+    found = assess(spec)
+    chosen, training, rows = found.blueprint, found.training, found.ablations
+    topology, design, figures = chosen.demands.topology, chosen.design, dict(found.figures)
+    resolved, seed = spec.resolved(), spec.reproducibility.seed
+    spec_id = found.spec_id
     tests = test_files(chosen, "training_recipe" in spec.outputs.artifacts)
     code = package_files(chosen, training, seed, tests)
-    figures = ledger(chosen, training, rows, seed)
-    named = words(spec, resolved, chosen, training, row)
+    named = words(spec, resolved, chosen, training, found.row)
 
     papers = {
         "architecture": documents.architecture(spec, chosen, spec.name),
         "state_dict": documents.state_dict(design.model),
         "graph": documents.graph(spec, chosen),
         "params_estimate": documents.params_estimate(chosen, figures),
-        "feasibility": documents.feasibility(chosen, notes),
+        "feasibility": documents.feasibility(chosen, found.notes),
         "training_plan": documents.training(training),
     }
     simulated: dict[str, Any] = {}
@@ -76,15 +116,15 @@ def plan(spec: Any, *, voice: str = "confident") -> Release:
         stated=spec.stated,
         spec_id=spec_id,
         artifacts=tuple(spec.outputs.artifacts),
-        notes=notes,
+        notes=found.notes,
         words=named,
         figures=figures,
         blueprint=papers,
         code=code,
         tests=tests,
         requires=requirements(code),
-        prose=prose.assemble(resolved, named, figures, seed, voice, notes),
-        tables=tables.assemble(figures, papers, topology.shown, notes, simulated),
+        prose=prose.assemble(resolved, named, figures, seed, voice, found.notes),
+        tables=tables.assemble(figures, papers, topology.shown, found.notes, simulated),
         references=paper_gen.references(resolved, topology.id),
     )
 

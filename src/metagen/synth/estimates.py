@@ -1,30 +1,48 @@
-"""Memory and speed of the decoder language model: what follows from shapes, and rooflines.
+"""Memory and speed: what follows from traces of a model's passes, and rooflines over their kernels.
 
-Efficiencies are constants of this module, stated in every figure's method. They are rules of
-thumb for well-written kernels; `make bench` in a generated repository prints predictions beside
-measurements.
+Every kernel of a trace takes the longest of its arithmetic, its traffic and its launch. The
+efficiencies are constants of this module, calibrated on H200 measurements of four families (see
+docs/estimates.md) and stated in every figure's method; `make bench` in a generated repository
+prints predictions beside measurements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from math import fsum
 from typing import Any
 
 from .devices import Device
 from .parts.base import Part
+from .trace import Op, Trace
 
 #: Bytes per weight of quantised matrices; the 4 bytes per group of 128 are a bf16 scale and zero.
 WEIGHT_BYTES = {"bf16": 2.0, "int8": 1.0 + 4 / 128, "int4": 0.5 + 4 / 128}
 ACTIVATION_BYTES = 2
-PREFILL_CHUNK = 2048
-PROMPT = 1024
 SEQUENCE = 8192
 WORKSPACE = 32 * 2**20
 
-BANDWIDTH_EFFICIENCY = 0.65
-PREFILL_EFFICIENCY = 0.50
-TRAINING_MFU = 0.40
+#: Share of the arithmetic peak that products with a matrix of weights reach when their sums are
+#: long, and the terms of a sum at which they reach half of that share.
+MATRIX_EFFICIENCY = 0.80
+HALF_LENGTH = 700
+#: The share that attention and convolutions reach.
+PRODUCT_EFFICIENCY = 0.35
+#: Shares of the bandwidth that products and all other kernels reach.
+STREAM_EFFICIENCY = 0.80
+TRAFFIC_EFFICIENCY = 0.65
+#: Seconds between two launches, by the kind of device: small boards have slow processors.
+LAUNCH_SECONDS = {"edge": 2e-5}
+LAUNCH = 5e-6
+#: What is left of the traffic of kernels without products, and of launches, when a compiler fuses.
+FUSED_TRAFFIC = 0.25
+FUSED_LAUNCHES = 0.40
+
+EFFICIENCIES = (
+    f"kernel by kernel: up to {MATRIX_EFFICIENCY:.0%} of arithmetic peak, "
+    f"{TRAFFIC_EFFICIENCY:.0%} to {STREAM_EFFICIENCY:.0%} of bandwidth, a launch each"
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +55,46 @@ class Memory:
     workspace: float
 
     @property
+    def parts(self) -> dict[str, float]:
+        """Bytes by part."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
     def peak(self) -> float:
         """Everything that is resident at once."""
-        return self.weights + self.state + self.activations + self.workspace
+        return fsum(self.parts.values())
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """Peak memory of one device while it trains, by part, in bytes.
+
+    Attributes:
+        weights: fp32 weights, or this device's share of them.
+        optimizer: AdamW's two fp32 moments.
+        gradients: fp32, as far as they exist when memory peaks.
+        activations: what backward keeps, its bf16 copies of weights included, and what is alive
+            beside it when memory peaks.
+        exchange: DDP's gradient buckets, or the weights and gradients that FSDP has gathered.
+    """
+
+    weights: float
+    optimizer: float
+    gradients: float
+    activations: float
+    exchange: float
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Bytes by part, the matrix library's workspace among them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "workspace": WORKSPACE
+        }
+
+    @property
+    def peak(self) -> float:
+        """Everything that is resident at once."""
+        return fsum(self.parts.values())
 
 
 def weight_bytes(model: Part, precision: str) -> float:
@@ -48,11 +103,9 @@ def weight_bytes(model: Part, precision: str) -> float:
     return matrices * WEIGHT_BYTES[precision] + (model.count() - matrices) * WEIGHT_BYTES["bf16"]
 
 
-def active_weight_bytes(model: Part, precision: str) -> float:
-    """Bytes of the weights that one token passes through."""
-    matrices, idle = model.idle(quantizable_only=True), model.idle()
-    unread = matrices * WEIGHT_BYTES[precision] + (idle - matrices) * WEIGHT_BYTES["bf16"]
-    return weight_bytes(model, precision) - unread
+def training_state_bytes(params: int, trainable: int) -> int:
+    """Bytes of fp32 weights, and for all that learns fp32 gradients and AdamW's two moments."""
+    return 4 * params + 12 * trainable
 
 
 def state_bytes(model: Part, context: int) -> float:
@@ -60,61 +113,77 @@ def state_bytes(model: Part, context: int) -> float:
     return model.state_elements(context) * ACTIVATION_BYTES
 
 
-def decoder_activation_bytes(dims: Mapping[str, Any], context: int) -> float:
-    """Bytes of the largest set of live activations while a prompt is read in chunks.
+# -- passes -----------------------------------------------------------------------------------
 
-    The residual stream and its normalised copy stand beside the widest sublayer: queries, keys,
-    values and their output, or the MLP's hidden vectors. Logits exist for the last position only.
-    A sliding window has a mask, and the keys and values that it covers for every query head.
+
+def inference_trace(run: Callable[[Trace], Any]) -> Trace:
+    """A pass of a model whose weights are bf16, without gradients."""
+    trace = Trace(learns=False, weights="bf16", autocast=False)
+    run(trace)
+    return trace.close()
+
+
+def training_trace(
+    model: Any, batch: int, length: int, *, checkpointing: bool = False, sharded: bool = False
+) -> Trace:
+    """The loss of `batch` samples under bf16 autocast, over fp32 weights or FSDP's bf16 copies."""
+    trace = Trace(
+        weights="bf16" if sharded else "fp32",
+        checkpointing=checkpointing,
+        blocks=getattr(model, "blocks", None),
+    )
+    model.loss(trace, batch, length)
+    return trace.close()
+
+
+# -- speed ------------------------------------------------------------------------------------
+
+
+def seconds(
+    ops: Sequence[Op], device: Device, precision: str = "bf16", *, fused: bool = False
+) -> float:
+    """Seconds of a pass; see `seconds_by_limit`."""
+    return fsum(seconds_by_limit(ops, device, precision, fused=fused).values())
+
+
+def seconds_by_limit(
+    ops: Sequence[Op], device: Device, precision: str = "bf16", *, fused: bool = False
+) -> dict[str, float]:
+    """Seconds of a pass by what limits its kernels: arithmetic, bandwidth, or launches.
+
+    Every kernel takes the longest of the three: the roofline of Williams et al. (2009) at the
+    efficiencies of this module, and a floor. Weights of a lower `precision` are read in it and
+    multiplied in bf16. Where a compiler has `fused` kernels, those without products read and write
+    less and are fewer.
     """
-    chunk = min(context, PREFILL_CHUNK)
-    window = min(context, dims["sliding_window"])
-    masked = (chunk + window) * (2 * dims["n_heads"] * dims["head_dim"] + chunk) if window else 0
-    attention = (2 * dims["n_heads"] + 2 * dims["n_kv_heads"]) * dims["head_dim"]
-    hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
-    if dims.get("n_experts"):  # one expert at a time, beside what goes to all and comes back
-        hidden += 2 * dims["top_k"] * dims["d_model"]
-    per_token = 2 * dims["d_model"] + max(attention, hidden)
-    return (chunk * per_token + masked + 2 * dims["vocab_size"]) * ACTIVATION_BYTES
+    spared = 1 - WEIGHT_BYTES[precision] / WEIGHT_BYTES["bf16"]
+    launch = LAUNCH_SECONDS.get(device.kind, LAUNCH) * (FUSED_LAUNCHES if fused else 1)
+    stream = device.bandwidth * STREAM_EFFICIENCY
+    traffic = device.bandwidth * TRAFFIC_EFFICIENCY / (FUSED_TRAFFIC if fused else 1)
+    total = {"arithmetic": 0.0, "bandwidth": 0.0, "launches": 0.0}
+    for op in ops:
+        computing = op.flops / (device.peak * efficiency(op.inner))
+        moving = (op.moved - spared * op.weights) / (stream if op.flops else traffic)
+        if computing > moving and computing > launch:
+            total["arithmetic"] += op.times * computing
+        elif moving > launch:
+            total["bandwidth"] += op.times * moving
+        else:
+            total["launches"] += op.times * launch
+    return total
 
 
-def decode_rate(model: Part, precision: str, context: int, device: Device) -> float:
-    """Tokens per second at batch 1: every weight in use and the state are read once per token.
+def efficiency(inner: float) -> float:
+    """Share of the arithmetic peak that a product reaches whose sums have `inner` terms."""
+    if not inner:
+        return PRODUCT_EFFICIENCY
+    return MATRIX_EFFICIENCY * inner / (inner + HALF_LENGTH)
 
-    Roofline (Williams et al., 2009) on the bandwidth side, at `BANDWIDTH_EFFICIENCY` of peak.
+
+def optimizer_seconds(params: float, device: Device) -> float:
+    """Seconds of clipping and AdamW's step: 40 bytes a parameter are read or written.
+
+    The norm reads gradients (4), clipping scales them (8), the fused step reads weight, gradient
+    and moments (16) and writes weight and moments (12).
     """
-    moved = active_weight_bytes(model, precision) + state_bytes(model, context)
-    return device.bandwidth * BANDWIDTH_EFFICIENCY / moved
-
-
-def prefill_seconds(model: Part, precision: str, prompt: int, device: Device) -> float:
-    """Seconds to read a prompt: the slower of arithmetic and one pass over the weights."""
-    return pass_seconds(model.flops(1, prompt).causal, weight_bytes(model, precision), device)
-
-
-def pass_seconds(flops: float, moved: float, device: Device) -> float:
-    """Seconds of one forward pass: the slower of its arithmetic and of moving `moved` bytes."""
-    arithmetic = flops / (device.peak * PREFILL_EFFICIENCY)
-    return max(arithmetic, moved / (device.bandwidth * BANDWIDTH_EFFICIENCY))
-
-
-def saved_activation_bytes(dims: Mapping[str, Any], tokens: int, *, checkpointing: bool) -> float:
-    """Bytes that backward keeps of one micro-batch of `tokens` tokens in bf16.
-
-    Per layer and token: the residual at both norms and their outputs, queries, keys, values and
-    the attention output, and the MLP's hidden vectors (after Korthikanti et al., 2022, without
-    dropout and with fused attention); with checkpointing only each block's input. The logits and
-    their gradient are kept in fp32.
-    """
-    attention = (2 * dims["n_heads"] + 2 * dims["n_kv_heads"]) * dims["head_dim"]
-    hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
-    if dims.get("n_experts"):
-        hidden = dims["top_k"] * (hidden + 3 * dims["d_model"])
-    layer = 4 * dims["d_model"] + attention + hidden
-    kept = dims["n_layers"] * dims["d_model"] + layer if checkpointing else dims["n_layers"] * layer
-    return tokens * (kept * ACTIVATION_BYTES + 2 * 4 * dims["vocab_size"])
-
-
-def training_state_bytes(params: int) -> float:
-    """Bytes of fp32 weights, fp32 gradients and AdamW's two fp32 moments."""
-    return params * (4 + 4 + 4 + 4)
+    return 40 * params / (device.bandwidth * TRAFFIC_EFFICIENCY)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import log, sqrt
+from math import fsum, log, sqrt
 from pathlib import Path
 from typing import Any
 
 from ..utils import formatting as fmt
 from . import estimates
 from .architecture import Blueprint
-from .parts.base import Part
 from .release import Figure, Provenance
-from .topologies.base import Topology
+from .topologies.base import FULL_CONTEXT, Topology
 from .training_plan import TrainingPlan
 
 _PUBLISHED = Path(__file__).with_name("published.json")
@@ -46,7 +45,7 @@ def nearest_published(topology: Topology, dims: Mapping[str, Any]) -> tuple[str,
         if model["topology"] == topology.id:
             keys = [k for k in topology.shown if dims.get(k) and model["config"].get(k)]
             squares = (log(dims[k] / model["config"][k]) ** 2 for k in keys)
-            distances[model["name"]] = sqrt(sum(squares))
+            distances[model["name"]] = sqrt(fsum(squares))
     if not distances:
         return None
     name = min(distances, key=lambda n: distances[n])
@@ -58,7 +57,7 @@ def ledger(
 ) -> dict[str, Figure]:
     """Every computed and estimated figure of a blueprint and its training plan."""
     book = Ledger()
-    _shape(book, plan)
+    _shape(book, plan, training)
     _memory(book, plan, training)
     _compute(book, plan, training)
     _training(book, plan, training)
@@ -67,13 +66,17 @@ def ledger(
     return book.figures
 
 
-def _shape(book: Ledger, plan: Blueprint) -> None:
+#: What the keys of figures end in where kernels are eager, and where they are compiled.
+COMPILED = {False: "", True: "_compiled"}
+
+
+def _shape(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     model, dims, topology = plan.design.model, plan.design.dims, plan.demands.topology
     total, active = model.count(), topology.active_params(model, dims)
     counted = "counted from the module tree"
     for key, value in (
         ("total_params", total),
-        ("trainable_params", total - _frozen(model)),
+        ("trainable_params", training.trainable),
         ("active_params", active),
     ):
         book.enter(key, value, "parameters", fmt.count(value), "computed", counted)
@@ -94,12 +97,6 @@ def _shape(book: Ledger, plan: Blueprint) -> None:
         book.enter("sliding_window", window, "tokens", fmt.tokens(window), "computed", solved)
 
 
-def _frozen(model: Part) -> int:
-    """Parameters that no optimizer sees."""
-    tensors = (tensor for _, tensor in model.named_tensors())
-    return sum(t.numel for t in tensors if t.kind == "parameter" and not t.trainable)
-
-
 def _memory(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     design, context = plan.design, plan.demands.context
     memory = design.memory
@@ -113,9 +110,7 @@ def _memory(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     enter("weights_gb", memory.weights, "computed", form)
     if memory.state:
         enter("kv_cache_gb", memory.state, "computed", f"bf16 decode state; {at}")
-    live = "largest live set"
-    if memory.state and context and plan.demands.topology.prompt_chunk:
-        live += f" while reading {plan.demands.topology.prompt_chunk}-token chunks"
+    live = f"most that is alive at once, traced; in the phase: {design.serving.widest}"
     enter("activation_memory_gb", memory.activations, "estimated", live)
     enter("workspace_gb", memory.workspace, "estimated", "matrix library workspace")
     enter("peak_memory_gb", memory.peak, "estimated", f"sum of the parts; {at}")
@@ -125,8 +120,14 @@ def _memory(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     layout = f"{training.parallelism}, micro-batch {training.micro_batch}" + (
         ", activation checkpointing" if training.checkpointing else ""
     )
-    enter("train_memory_gb", training.device_memory, "estimated", f"per device; {layout}")
-    state = estimates.training_state_bytes(design.model.count())
+    enter("train_memory_gb", training.memory.peak, "estimated", f"per device; {layout}")
+    kept = f"what backward keeps and holds at once, traced; {layout}"
+    enter("train_activations_gb", training.memory.activations, "computed", kept)
+    alone = f"one pass of micro-batch {training.micro_batch} on one device"
+    for fused, suffix in COMPILED.items():
+        peak = training.pass_memory[fused].peak
+        enter(f"train_peak_bytes{suffix}", peak, "estimated", f"{alone}{_mode(fused)}")
+    state = estimates.training_state_bytes(design.model.count(), training.trainable)
     enter("optimizer_gb", state, "computed", "fp32 weights, gradients and two AdamW moments")
     enter("checkpoint_gb", training.checkpoint_bytes, "computed", "fp32 weights and AdamW moments")
 
@@ -157,7 +158,7 @@ def _compute(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
         book.enter("decode_tokens_per_s", pace.rate, "tok/s", text, "estimated", pace.method)
         text = fmt.seconds(pace.first)
         book.enter("first_token_s", pace.first, "s", text, "estimated", pace.method)
-        full = estimates.decode_rate(design.model, design.precision, design.context, device)
+        full = 1 / design.serving.phase(FULL_CONTEXT).seconds
         method = f"roofline on {device.name} with the context window full"
         book.enter(
             "decode_tokens_per_s_full_context", full, "tok/s", fmt.rate(full, "tok/s"),
@@ -175,12 +176,22 @@ def _compute(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
 
 def _training(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     params, per = plan.design.model.count(), plan.demands.topology.counted
-    mfu = f"{training.device.name}, {estimates.TRAINING_MFU:.0%} of dense bf16 peak"
+    mfu = f"{training.device.name}, compiled, at {training.mfu:.0%} of dense bf16 peak"
     hours = training.train_seconds / 3600
 
     def units(key: str, value: float, provenance: Provenance, method: str) -> None:
         book.enter(key, value, f"{per}s", fmt.count(value), provenance, method)
 
+    once = f"one pass of micro-batch {training.micro_batch} and an update on one device"
+    for fused, suffix in COMPILED.items():
+        seconds, how = training.pass_seconds[fused], f"{once}{_mode(fused)}"
+        text = fmt.seconds(seconds)
+        book.enter(f"train_pass_s{suffix}", seconds, "s", text, "estimated", how)
+        pace = training.micro_batch * training.sequence / seconds
+        text = fmt.rate(pace, f"{per}s/s")
+        book.enter(f"train_{per}s_per_s{suffix}", pace, f"{per}s/s", text, "estimated", how)
+    used = "the model's own FLOPs over what the devices could do at their dense bf16 peak"
+    book.enter("mfu", training.mfu, "", fmt.percent(training.mfu), "estimated", used)
     most = fmt.significant(plan.demands.topology.most_units_per_param, 4)
     units(f"reachable_{per}s", training.reachable, "estimated", mfu)
     units(f"train_{per}s", training.planned, "estimated", f"reachable, at most {most} a parameter")
@@ -213,8 +224,12 @@ def _training(book: Ledger, plan: Blueprint, training: TrainingPlan) -> None:
     device = training.device
     known = "assumed" if "power" in device.assumed else "board"
     power = f"{known} power of {device.power:g} W, cooling excluded"
-    text = f"{fmt.count(energy)} kWh"
+    text = fmt.energy(energy)
     book.enter("train_energy_kwh", energy, "kWh", text, "estimated", power)
+
+
+def _mode(fused: bool) -> str:
+    return ", compiled" if fused else ", eager"
 
 
 def _fidelity(book: Ledger, plan: Blueprint, seed: int) -> None:

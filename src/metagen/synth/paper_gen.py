@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def references(spec: Mapping[str, Any], topology: str) -> tuple[Reference, ...]:
     """
     words = {topology, *_words(spec)}
     chosen = []
-    for key, entry in load_library().items():
+    for key, entry in load_library(words).items():
         wanted = entry.pop("for", ANY)
         if wanted == ANY or words.intersection(wanted):
             kind = entry.pop("type")
@@ -39,10 +40,18 @@ def _words(spec: Mapping[str, Any]) -> Iterable[str]:
     yield from spec.get("training", {}).get("objective", ())
 
 
-def load_library(path: Path = LIBRARY) -> dict[str, dict[str, Any]]:
-    """Every entry that could be cited, by key."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_text(encoding="utf-8"), loader)
+def load_library(words: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Every entry that could be cited, by key; with `words`, without most that none of them asks.
+
+    Reading an entry takes long, and few releases cite most of them.
+    """
+    text = LIBRARY.read_text(encoding="utf-8")
+    if words is not None:
+        asked = "|".join(map(re.escape, filter(None, words)))
+        idle = re.compile(rf"(?m)^  for: (?!.*\b(?:{asked}|{ANY})\b)")
+        entries = re.split(r"(?m)^(?=\w+:)", text)
+        text = "".join(entry for entry in entries if not idle.search(entry))
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def cited(prose: Iterable[Prose]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Sentence:
     say: str
     when: Mapping[str, tuple[str, ...]]
 
-    @property
+    @cached_property
     def reads(self) -> frozenset[str]:
         """Keys of the words and figures that the sentence depends on."""
         return frozenset(_PLACEHOLDER.findall(self.say)) | frozenset(self.when)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import ceil, log2
+from fractions import Fraction
+from math import ceil, log2, prod
 from typing import TYPE_CHECKING, Any
+
+from ..specs.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from .topologies.stack import StackTopology
@@ -22,6 +25,9 @@ _WIDTH_GRID = (
 
 SMALL = 3e6
 MAX_BUDGET = 1e12
+
+#: A dimension larger than any count: in that base, a count shows its coefficients as digits.
+MANY = 2**60
 
 #: The searched dimensions; where one of them is pinned, the rest keeps its proportions to it.
 _SEARCHED = frozenset({"d_model", "n_layers", "n_heads", "n_kv_heads", "head_dim", "d_ff"})
@@ -68,7 +74,8 @@ class Frame:
 
     `given` dimensions follow from the spec (context, classes, image size), `pins` are the
     author's; `max_kv_heads` and `window` are the levers pulled so far; `counts` remembers, for
-    one plan, what was already counted.
+    one plan, what was already counted, and `stacks` what this module counts of stacks, whatever
+    stands around them.
     """
 
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -76,6 +83,15 @@ class Frame:
     max_kv_heads: int = 8
     window: int = 0
     counts: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
+    stacks: dict[tuple[Any, ...], Stack] = field(default_factory=dict)
+
+
+@dataclass
+class Stack:
+    """What was counted of a stack of one `base`: outside the blocks, and of a block, by sizes."""
+
+    outside: tuple[int, ...] = ()
+    blocks: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
 
 
 def stack_shapes(topology: StackTopology, budget: float, frame: Frame) -> list[Shape]:
@@ -94,18 +110,26 @@ def best_shapes(
 
     Where none fits, the smallest is returned: of all shapes when dimensions are `pinned`, else of
     those near the budget.
+
+    Raises:
+        SpecError: the pinned dimensions leave no shape.
     """
     budget = min(budget, MAX_BUDGET)
     found = list(search(budget))
     fitting = [s for s in found if s.params <= budget]
     if not fitting:
-        return [min((not pinned and found) or search(0), key=lambda s: s.params)]
+        smallest = min((not pinned and found) or search(0), key=lambda s: s.params, default=None)
+        if smallest is None:
+            message = "no model has all of these dimensions; leave one of them open"
+            raise SpecError([Problem("architecture.dims", message)])
+        return [smallest]
     filled = [s for s in fitting if s.params >= required_fill(budget) * budget]
     return sorted(filled, key=lambda s: s.score) or sorted(fitting, key=lambda s: -s.params)[:5]
 
 
 def searched(topology: StackTopology, budget: float, frame: Frame) -> Iterator[Shape]:
     base = topology.base(budget, frame)
+    stack = frame.stacks.setdefault(tuple(map(str, base.values())), Stack())
     aspect = topology.aspect(budget)
     for d_model in _widths(budget, aspect, topology.bulk(base), frame.pins):
         for head_dim, n_heads in _heads(budget, d_model, frame.pins):
@@ -113,44 +137,64 @@ def searched(topology: StackTopology, budget: float, frame: Frame) -> Iterator[S
             if "n_kv_heads" in topology.table:
                 kv_heads = frame.pins.get("n_kv_heads") or _kv_heads(budget, n_heads, frame)
                 dims["n_kv_heads"] = kv_heads
-            yield from _fill(topology, budget, dims, aspect, frame)
+            yield from _fill(topology, budget, dims, aspect, frame.pins, stack)
 
 
-def _affine(topology: StackTopology, dims: Mapping[str, Any], frame: Frame) -> tuple[int, int]:
-    """Parameters of a block as `fixed + per_unit · d_ff`, read off two counted blocks."""
+def _affine(topology: StackTopology, dims: Mapping[str, Any], stack: Stack) -> tuple[int, int]:
+    """Parameters of a block as `fixed + per_unit · d_ff`, read off one of `MANY` hidden units."""
     key = tuple(dims.get(k) for k in ("d_model", "n_heads", "n_kv_heads", "head_dim"))
-    if key not in frame.counts:
-        narrow, wide = (topology.block({**dims, "d_ff": d_ff}).count() for d_ff in (1, 2))
-        frame.counts[key] = (2 * narrow - wide, wide - narrow)
-    return frame.counts[key]
+    if key not in stack.blocks:
+        per_unit, fixed = divmod(topology.block({**dims, "d_ff": MANY}).count(), MANY)
+        stack.blocks[key] = fixed, per_unit
+    return stack.blocks[key]
 
 
-def _outside(topology: StackTopology, dims: Mapping[str, Any], frame: Frame) -> int:
-    """Parameters outside the blocks: embeddings, final norm, head."""
-    key = ("outside", *(dims.get(k) for k in ("d_model", "vocab_size", "tied")))
-    if key not in frame.counts:
-        empty = topology.build({**dims, "n_layers": 0, "d_ff": 1})
-        frame.counts[key] = (empty.count(), 0)
-    return frame.counts[key][0]
+def _outside(topology: StackTopology, dims: Mapping[str, Any], stack: Stack) -> int:
+    """Parameters outside the blocks: embeddings, final norm, head, and other networks.
+
+    They are a polynomial of the width, quadratic at most, read off a model `MANY` wide.
+    """
+    if not stack.outside:
+        empty = topology.build({**dims, "d_model": MANY, "n_layers": 0, "d_ff": 1}).count()
+        stack.outside = empty % MANY, empty // MANY % MANY, empty // MANY**2
+    fixed, each, square = stack.outside
+    return fixed + (each + square * dims["d_model"]) * dims["d_model"]
+
+
+def parabola(points: Mapping[int, int], x: int) -> int:
+    """The value at `x` of the parabola through three points (Lagrange, 1795)."""
+    value = Fraction(0)
+    for one, height in points.items():
+        others = [other for other in points if other != one]
+        above, under = prod(x - other for other in others), prod(one - other for other in others)
+        value += Fraction(height * above, under)
+    assert value.denominator == 1, (points, x)
+    return value.numerator
 
 
 def _fill(
-    topology: StackTopology, budget: float, dims: dict[str, Any], aspect: float, frame: Frame
+    topology: StackTopology,
+    budget: float,
+    dims: dict[str, Any],
+    aspect: float,
+    pins: Mapping[str, Any],
+    stack: Stack,
 ) -> Iterator[Shape]:
     """Every depth in reach, with the MLP width that fills the budget at that depth."""
-    d_model, pins = dims["d_model"], frame.pins
-    outside = _outside(topology, dims, frame)
-    fixed, per_unit = _affine(topology, dims, frame)
+    d_model = dims["d_model"]
+    outside = _outside(topology, dims, stack)
+    fixed, per_unit = _affine(topology, dims, stack)
     step = 16 if budget < SMALL else 64
     ratio, awkward = topology.ff_ratio(dims), _awkwardness(dims)
-    middle = d_model / aspect
+    most = int(topology.table["n_layers"].high)
+    middle = min(d_model / aspect, most)
     grid = 4 if middle > 64 else 2 if middle > 32 else 1
-    depths = range(max(1, int(middle * 0.5) // grid * grid), ceil(middle * 2) + 1, grid)
+    depths = range(max(1, int(middle * 0.5) // grid * grid), min(ceil(middle * 2), most) + 1, grid)
     if "n_layers" in pins:
         depths = (pins["n_layers"],)
     elif "d_ff" in pins:
         each = fixed + per_unit * pins["d_ff"]
-        depths = (max(1, int((budget - outside) // each)),)
+        depths = (min(most, max(1, int((budget - outside) // each))),)
     for n_layers in depths:
         room = (budget - outside) / n_layers - fixed
         d_ff = pins.get("d_ff") or max(step, int(room / per_unit) // step * step)

@@ -1,4 +1,4 @@
-"""Source code for a release: parts specialised to its switches, joined, with nothing unused.
+"""Source code specialised to the switches of a release, without what they make unreachable.
 
 The part files under `template/_parts` and the programs under `template/_programs` are ordinary
 Python with every option in it, read as `config.<switch>`. Specialising replaces each switch by its
@@ -9,26 +9,52 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .statements import statements
+
 _UNKNOWN = object()
 _WAYS_OUT = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+#: A way out that something of the same indentation may follow.
+_FOLLOWED = re.compile(
+    r"^( +)(?:return|raise|continue|break)\b.*\n(?:(?:\1[ )\]}#].*)?\n)*\1\w", re.MULTILINE
+)
+_CLASS = "class _:\n"
+_IS_CLASS = re.compile(r"^class ", re.MULTILINE)
+_METHOD = re.compile(r"^(?:    [@#].*\n)*    def ", re.MULTILINE)
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Constant, ast.Subscript)
 
 
 def specialise(source: str, switches: Mapping[str, Any]) -> str:
     """`source` with every `config.<switch>` replaced by its value and dead branches deleted."""
-    mentions = re.compile(r"\bconfig\.(" + "|".join(map(re.escape, switches)) + r")\b")
+    mentions = re.compile(r"\bconfig\.(?:" + "|".join(map(re.escape, switches)) + r")\b")
+    if not mentions.search(source):
+        return source
+    folded = "".join(_folded(text, mentions, switches) for text in statements(source))
+    return source if folded == source else _without_idle_config(folded)
+
+
+def _folded(statement: str, mentions: re.Pattern[str], switches: Mapping[str, Any]) -> str:
+    """One statement specialised, a class method by method; the rest need not be parsed."""
+    methods = _METHOD.finditer(statement) if _IS_CLASS.search(statement) else ()
+    bounds = [0, *(method.start() for method in methods), len(statement)]
+    pieces = (statement[a:b] for a, b in zip(bounds, bounds[1:], strict=False))
+    head = _folded_piece(next(pieces), mentions, switches)
+    bodies = (_folded_piece(_CLASS + piece, mentions, switches) for piece in pieces)
+    return head + "".join(body.removeprefix(_CLASS) for body in bodies)
+
+
+def _folded_piece(source: str, mentions: re.Pattern[str], switches: Mapping[str, Any]) -> str:
     folded = source
     while mentions.search(folded):
-        edit = _first_edits(folded, switches)
-        if not edit:
+        edits = _first_edits(folded, switches)
+        if not edits:
             break
-        folded = _apply(folded, edit)
-    return source if folded == source else _without_idle_config(_without_unreachable(folded))
+        folded = _apply(folded, edits)
+    changed = folded != source and _FOLLOWED.search(folded)
+    return _without_unreachable(folded) if changed else folded
 
 
 def _without_unreachable(source: str) -> str:
@@ -36,12 +62,12 @@ def _without_unreachable(source: str) -> str:
     text = _Text(source)
     edits: list[_Edit] = []
 
-    def visit(statements: list[ast.stmt]) -> None:
-        for i, statement in enumerate(statements):
-            for block in ("body", "orelse", "handlers", "finalbody"):
-                visit(getattr(statement, block, []))
-            if isinstance(statement, _WAYS_OUT) and i + 1 < len(statements):
-                first, last = statement.end_lineno, statements[-1].end_lineno
+    def visit(block: list[ast.stmt]) -> None:
+        for i, statement in enumerate(block):
+            for inner in ("body", "orelse", "handlers", "finalbody"):
+                visit(getattr(statement, inner, []))
+            if isinstance(statement, _WAYS_OUT) and i + 1 < len(block):
+                first, last = statement.end_lineno, block[-1].end_lineno
                 edits.append(_Edit(text.starts[first], text.starts[last], ""))
                 return
 
@@ -305,209 +331,3 @@ def _float(value: float) -> str:
     if value.is_integer() and 1e5 <= abs(value) < 1e15:
         return f"{value:_.1f}"
     return repr(value)
-
-
-_SIBLINGS = re.compile(r"^from \.(\w+) import (\([^)]*\)|[^(\n]*)$", re.MULTILINE)
-
-
-def imported_siblings(source: str) -> Iterator[tuple[str, set[str]]]:
-    """`(module, names)` of every import from the same package."""
-    for module, listed in _SIBLINGS.findall(source):
-        yield module, set(re.findall(r"\w+", listed))
-
-
-def join_parts(
-    parts: Mapping[str, str], top: str | None, keep: tuple[str, ...], homes: Mapping[str, str]
-) -> str:
-    """One module from part sources, in dependency order, with nothing that `keep` does not reach.
-
-    Args:
-        parts: specialised sources by part name.
-        top: the part whose docstring opens the module; None for parts that several files share.
-        keep: the names that the module exports.
-        homes: the generated file of every part, for imports from parts that live elsewhere.
-    """
-    modules = {name: ast.parse(source) for name, source in parts.items()}
-    order: list[str] = []
-    for name in [top] if top else sorted(modules):
-        if name not in order:
-            _visit_dependencies(name, modules, order)
-    chunks = [chunk for name in order for chunk in _chunks(parts[name], modules[name])]
-    used = _reachable(chunks, keep)
-    body = [chunk for chunk in chunks if not chunk.defines or chunk.defines & used]
-    names = set().union(*(chunk.uses for chunk in body))
-    imports = merged_imports([modules[name] for name in order], names, set(parts), homes)
-    docstring = ast.get_docstring(modules[top], clean=False) if top else _SHARED
-    code = _separated(body)
-    head = f'"""{_with_letters_of(code, docstring)}"""\n\n' if docstring else ""
-    return head + imports + code
-
-
-_LETTERS = re.compile(r"    (\w'?(?:, \w'?)*)  \S")
-_SECOND = 37  # where a legend's second column begins
-
-
-def _with_letters_of(code: str, docstring: str) -> str:
-    """A docstring whose legend lists only letters that occur in the code below it."""
-    lines = docstring.splitlines(keepends=True)
-    read = code + "".join(line for line in lines if not _LETTERS.match(line))
-    return "".join(_legend_line(line, read) if _LETTERS.match(line) else line for line in lines)
-
-
-def _legend_line(line: str, code: str) -> str:
-    """One line of a legend, of one entry or two, without those whose letters do not occur."""
-    two = len(line) > _SECOND and line[_SECOND - 2 : _SECOND] == "  "
-    entries = [line[4:_SECOND].rstrip(), line[_SECOND:].rstrip()] if two else [line[4:].rstrip()]
-    kept = [entry for entry in entries if _is_needed(entry, code)]
-    return f"    {kept[0]:<33}{''.join(kept[1:])}".rstrip() + "\n" if kept else ""
-
-
-def _is_needed(entry: str, code: str) -> bool:
-    """Whether one of the letters that an entry of a legend explains occurs in some code."""
-    declared = _LETTERS.match(f"    {entry}")
-    letters = [*(declared[1].split(", ") if declared else ()), *re.findall(r"\b[A-Z]\b", entry)]
-    return not declared or any(re.search(rf"\b{letter}\b", code) for letter in letters)
-
-
-_SHARED = "Layers that several networks of this model have in common."
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """One top-level statement with the comments above it."""
-
-    text: str
-    defines: frozenset[str]
-    uses: frozenset[str]
-    is_block: bool
-
-
-def _visit_dependencies(name: str, modules: Mapping[str, ast.Module], order: list[str]) -> None:
-    for node in modules[name].body:
-        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module in modules:
-            if node.module not in order:
-                _visit_dependencies(node.module, modules, order)
-    if name not in order:
-        order.append(name)
-
-
-def _chunks(source: str, module: ast.Module) -> Iterator[_Chunk]:
-    lines = source.splitlines(keepends=True)
-    for node in module.body:
-        if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node):
-            continue
-        start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        while start > 1 and lines[start - 2].startswith("#"):
-            start -= 1
-        uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-        block = isinstance(node, ast.ClassDef | ast.FunctionDef)
-        text = "".join(lines[start - 1 : node.end_lineno])
-        yield _Chunk(text.rstrip() + "\n", _defined(node), uses | _annotations(node), block)
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _defined(node: ast.stmt) -> frozenset[str]:
-    if isinstance(node, ast.ClassDef | ast.FunctionDef):
-        return frozenset({node.name})
-    if isinstance(node, ast.Assign):
-        return frozenset(n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name))
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        return frozenset({node.target.id})
-    return frozenset()
-
-
-def _annotations(node: ast.AST) -> frozenset[str]:
-    """Names inside string annotations."""
-    found: set[str] = set()
-    for child in ast.walk(node):
-        for annotation in (getattr(child, "annotation", None), getattr(child, "returns", None)):
-            if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-                found |= set(re.findall(r"\w+", annotation.value))
-    return frozenset(found)
-
-
-def _reachable(chunks: list[_Chunk], keep: tuple[str, ...]) -> set[str]:
-    by_name = {name: chunk for chunk in chunks for name in chunk.defines}
-    reached: set[str] = set()
-    pending = [*keep, *(n for c in chunks if not c.defines for n in c.uses)]
-    while pending:
-        name = pending.pop()
-        if name in by_name and name not in reached:
-            reached.add(name)
-            pending.extend(by_name[name].uses)
-    return reached
-
-
-def _separated(chunks: list[_Chunk]) -> str:
-    text = ""
-    previous: _Chunk | None = None
-    for chunk in chunks:
-        far = chunk.is_block or (previous is not None and previous.is_block)
-        gap = "\n\n" if far else "\n" if previous is None else ""
-        text += gap + chunk.text
-        previous = chunk
-    return text
-
-
-def merged_imports(
-    modules: list[ast.Module], names: set[str], internal: set[str], homes: Mapping[str, str]
-) -> str:
-    """The imports that `names` need, merged and ordered as ruff's isort rules want them."""
-    plain: set[tuple[str, str | None]] = set()
-    members: dict[str, set[tuple[str, str | None]]] = {}
-    for module in modules:
-        for node in module.body:
-            if isinstance(node, ast.Import):
-                plain |= {
-                    (a.name, a.asname)
-                    for a in node.names
-                    if (a.asname or a.name.partition(".")[0]) in names
-                }
-            elif isinstance(node, ast.ImportFrom):
-                if node.level and node.module in internal:
-                    continue
-                module = node.module or ""
-                origin = "." * node.level + (homes.get(module, module) if node.level else module)
-                wanted = {
-                    (a.name, a.asname)
-                    for a in node.names
-                    if (a.asname or a.name) in names or origin == "__future__"
-                }
-                if wanted:
-                    members.setdefault(origin, set()).update(wanted)
-    return _import_sections(plain, members)
-
-
-def _import_sections(
-    plain: set[tuple[str, str | None]], members: Mapping[str, set[tuple[str, str | None]]]
-) -> str:
-    sections: dict[int, list[str]] = {0: [], 1: [], 2: [], 3: []}
-    for name, alias in sorted(plain, key=lambda p: p[0].lower()):
-        sections[_section(name)].append(f"import {name}{f' as {alias}' if alias else ''}\n")
-    for origin in sorted(members, key=str.lower):
-        listed = sorted(members[origin], key=lambda m: (_member_rank(m[0]), m[0].lower()))
-        items = [f"{n} as {a}" if a else n for n, a in listed]
-        line = f"from {origin} import {', '.join(items)}\n"
-        if len(line) > 101:
-            line = f"from {origin} import (\n" + "".join(f"    {i},\n" for i in items) + ")\n"
-        sections[_section(origin)].append(line)
-    return "\n".join("".join(lines) for lines in sections.values() if lines)
-
-
-def _section(origin: str) -> int:
-    if origin == "__future__":
-        return 0
-    if origin.startswith("."):
-        return 3
-    return 1 if origin.partition(".")[0] in sys.stdlib_module_names else 2
-
-
-def _member_rank(name: str) -> int:
-    return 0 if name.isupper() else 1 if name[0].isupper() else 2

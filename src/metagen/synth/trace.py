@@ -2,55 +2,29 @@
 
 A `Trace` runs a part's `forward` on `Array`s, which have a shape, a type and a storage but no
 values. Arrays die as tensors do, when nothing refers to them any more, so the most bytes that were
-alive at once are those that an eager PyTorch program would have allocated. What every operation
-saves for backward follows PyTorch's `derivatives.yaml`; which type it computes in follows the
-lists of autocast operations in PyTorch's documentation of `torch.amp`.
+alive at once are those that an eager PyTorch program would have allocated. Which type an operation
+computes in follows the lists of autocast operations in PyTorch's documentation of `torch.amp`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from .arrays import SIZES, Array, Storage, broadcast
+
 if TYPE_CHECKING:
     from .parts.base import Part
-
-#: Bytes of an element.
-SIZES = {"bool": 1, "bf16": 2, "fp32": 4, "int64": 8}
-
-#: What an elementwise operation keeps of itself for backward.
-KEEPS = {
-    "abs": "input", "clamp": "input", "cos": "input", "elu": "output", "erf": "input",
-    "exp": "output", "expm1": "output", "gelu": "input", "gelu_tanh": "input",
-    "gelu_new": "input", "leaky_relu": "input", "log": "input", "log1p": "input",
-    "logsigmoid": "input", "neg": "", "pow": "input", "relu": "output", "rsqrt": "output",
-    "scale": "", "sigmoid": "output", "silu": "input", "sin": "input", "softplus": "input",
-    "sqrt": "output", "tanh": "output",
-}  # fmt: skip
 
 #: Operations that autocast computes in fp32, on accelerators and on CPUs.
 FULL_ON_ACCELERATORS = frozenset({
     "cosine", "cumprod", "cumsum", "exp", "expm1", "log", "log1p", "logsumexp", "loss", "norm",
     "pow", "resize", "rsqrt", "softmax", "softplus", "sum",
 })  # fmt: skip
-FULL_ON_CPUS = frozenset({"loss"})
-
-
-class Storage:
-    """Allocated bytes; they are alive as long as the object is."""
-
-    __slots__ = ("trace", "nbytes")
-
-    def __init__(self, trace: Trace, nbytes: int) -> None:
-        self.trace, self.nbytes = trace, nbytes
-        trace.live += nbytes
-        trace.peak = max(trace.peak, trace.live)
-
-    def __del__(self) -> None:
-        self.trace.live -= self.nbytes
+FULL_ON_CPUS = frozenset({"loss", "mirror"})
 
 
 @dataclass(slots=True)
@@ -60,6 +34,7 @@ class Op:
     Attributes:
         flops: floating-point operations.
         moved: bytes that it reads and writes; `weights` of them are a matrix of weights.
+        inner: terms of each sum of a product with a matrix of weights; 0 for other kernels.
         wide: bytes of the gradients of its output and its inputs, which backward holds at once.
         held: bytes that all kernels up to this one keep for backward.
         learned: bytes of the gradients of all weights up to this one.
@@ -68,239 +43,26 @@ class Op:
 
     flops: float
     moved: float
-    weights: float
-    wide: float
-    held: float
-    learned: float
+    weights: float = 0.0
+    inner: float = 0.0
+    wide: float = 0.0
+    held: float = 0.0
+    learned: float = 0.0
     times: int = 1
 
 
-class Array:
-    """A tensor without values; `grad` says whether backward passes through it.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Neighbouring kernels, from `first` to before `last`, that are run `times` over.
 
-    Views share their storage. `flatten`, `view` and the like are views here: where PyTorch has to
-    copy, because the axes are out of order, a forward pass says `copy`.
+    `peak` is the most bytes that are alive while they run.
     """
 
-    __slots__ = ("trace", "shape", "dtype", "storage", "grad")
-
-    def __init__(
-        self, trace: Trace, shape: Sequence[int], dtype: str, storage: Storage, grad: bool
-    ) -> None:
-        self.trace, self.dtype, self.storage, self.grad = trace, dtype, storage, grad
-        self.shape = tuple(shape)
-
-    @property
-    def numel(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the elements, of which an expanded view repeats some."""
-        return self.numel * SIZES[self.dtype]
-
-    # -- views --------------------------------------------------------------------------------
-
-    def view(self, *shape: int) -> Array:
-        """The same elements in another shape; -1 stands for what is left."""
-        if -1 in shape:
-            left = self.numel // max(1, -prod(shape))
-            shape = tuple(left if size == -1 else size for size in shape)
-        assert prod(shape) == self.numel, (self.shape, shape)
-        return self._like(shape)
-
-    def transpose(self, a: int, b: int) -> Array:
-        """Two axes exchanged."""
-        shape = list(self.shape)
-        shape[a], shape[b] = shape[b], shape[a]
-        return self._like(shape)
-
-    def permute(self, *axes: int) -> Array:
-        """The axes in another order."""
-        return self._like([self.shape[axis] for axis in axes])
-
-    def flatten(self, first: int = 0, last: int = -1) -> Array:
-        """The axes from `first` to `last` as one."""
-        first, last = first % len(self.shape), last % len(self.shape)
-        middle = prod(self.shape[first : last + 1])
-        return self._like((*self.shape[:first], middle, *self.shape[last + 1 :]))
-
-    def unflatten(self, axis: int, sizes: Sequence[int]) -> Array:
-        """One axis as several; -1 stands for what is left."""
-        axis %= len(self.shape)
-        left = self.shape[axis] // max(1, -prod(sizes)) if -1 in sizes else 0
-        parts = [left if size == -1 else size for size in sizes]
-        assert prod(parts) == self.shape[axis], (self.shape, sizes)
-        return self._like((*self.shape[:axis], *parts, *self.shape[axis + 1 :]))
-
-    def unsqueeze(self, axis: int) -> Array:
-        """A new axis of size 1."""
-        axis %= len(self.shape) + 1
-        return self._like((*self.shape[:axis], 1, *self.shape[axis:]))
-
-    def squeeze(self, axis: int) -> Array:
-        """Without an axis of size 1."""
-        axis %= len(self.shape)
-        return self._like((*self.shape[:axis], *self.shape[axis + 1 :]))
-
-    def expand(self, *shape: int) -> Array:
-        """A view that repeats axes of size 1."""
-        return self._like(shape)
-
-    def narrow(self, axis: int, size: int) -> Array:
-        """`size` neighbouring entries of an axis."""
-        shape = list(self.shape)
-        shape[axis] = size
-        return self._like(shape)
-
-    def select(self, axis: int) -> Array:
-        """One entry of an axis, which disappears."""
-        axis %= len(self.shape)
-        return self._like((*self.shape[:axis], *self.shape[axis + 1 :]))
-
-    def split(self, sizes: Sequence[int], axis: int = -1) -> tuple[Array, ...]:
-        """Neighbouring pieces of the given sizes."""
-        return tuple(self.narrow(axis, size) for size in sizes)
-
-    def chunk(self, pieces: int, axis: int = -1) -> tuple[Array, ...]:
-        """Equal pieces."""
-        return self.split([self.shape[axis] // pieces] * pieces, axis)
-
-    def detach(self) -> Array:
-        """The same elements, through which backward does not pass."""
-        return Array(self.trace, self.shape, self.dtype, self.storage, False)
-
-    def _like(self, shape: Sequence[int]) -> Array:
-        return Array(self.trace, shape, self.dtype, self.storage, self.grad)
-
-    # -- copies -------------------------------------------------------------------------------
-
-    def copy(self, *shape: int) -> Array:
-        """A contiguous copy, in another shape if one is given."""
-        return self.trace.compute((self,), self.shape).view(*(shape or self.shape))
-
-    def to(self, dtype: str) -> Array:
-        """The elements in another type; itself where that is its own."""
-        if dtype == self.dtype:
-            return self
-        return self.trace.compute((self,), self.shape, dtype)
-
-    def float(self) -> Array:
-        """The elements in fp32."""
-        return self.to("fp32")
-
-    def take(self, *shape: int) -> Array:
-        """Entries looked up by index: a new array, and the indices are kept for backward."""
-        found = self.trace.compute((self,), shape)
-        if found.grad:
-            rows = prod(shape) // max(1, self.shape[-1]) if len(self.shape) > 1 else prod(shape)
-            self.trace.keep(self.trace.new((rows,), "int64"))
-        return found
-
-    def pad(self, axis: int, more: int) -> Array:
-        """A copy with `more` entries along an axis."""
-        shape = list(self.shape)
-        shape[axis] += more
-        return self.trace.compute((self,), shape)
-
-    def repeat_interleave(self, times: int, axis: int) -> Array:
-        """A copy in which every entry of an axis stands `times` times."""
-        shape = list(self.shape)
-        shape[axis] *= times
-        return self.trace.compute((self,), shape)
-
-    # -- arithmetic ---------------------------------------------------------------------------
-
-    def __add__(self, other: Array | float) -> Array:
-        return self.trace.combine(self, other)
-
-    __radd__ = __sub__ = __rsub__ = __add__
-
-    def __mul__(self, other: Array | float) -> Array:
-        return self.trace.combine(self, other, product=True)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Array | float) -> Array:
-        """A quotient keeps its divisor, and both sides where the divisor learns."""
-        if not isinstance(other, Array):
-            return self.apply("scale")
-        return self.trace.combine(self, other, product=True, quotient=True)
-
-    def __neg__(self) -> Array:
-        return self.apply("neg")
-
-    def __matmul__(self, other: Array) -> Array:
-        """Batched matrix product, (..., M, K) @ (..., K, N) -> (..., M, N)."""
-        trace = self.trace
-        a, b = trace.lowered(self), trace.lowered(other)
-        batch = max(a.shape[:-2], b.shape[:-2], key=prod)
-        shape = (*batch, a.shape[-2], b.shape[-1])
-        out = trace.compute((a, b), shape, a.dtype, 2 * prod(shape) * a.shape[-1])
-        trace.keep_product(out, a, b)
-        return out
-
-    def apply(self, name: str) -> Array:
-        """An elementwise operation of `KEEPS`."""
-        x = self.trace.full(name, self)
-        out = self.trace.compute((x,), x.shape)
-        kept = KEEPS[name]
-        if out.grad and kept:
-            self.trace.keep(x if kept == "input" else out)
-        return out
-
-    def sum(self, *axes: int, keepdim: bool = False) -> Array:
-        """Sums over axes, or over everything."""
-        return self._reduced("sum", axes, keepdim)
-
-    def mean(self, *axes: int, keepdim: bool = False) -> Array:
-        """Means over axes, or over everything."""
-        return self._reduced("mean", axes, keepdim)
-
-    def max(self, axis: int) -> Array:
-        """Largest entries of an axis; their indices are kept for backward."""
-        out = self._reduced("max", (axis,), False)
-        if out.grad:
-            self.trace.keep(self.trace.new(out.shape, "int64"))
-        return out
-
-    def _reduced(self, name: str, axes: Sequence[int], keepdim: bool) -> Array:
-        x = self.trace.full(name, self)
-        gone = {axis % len(x.shape) for axis in axes} or set(range(len(x.shape)))
-        shape = [
-            1 if i in gone else size for i, size in enumerate(x.shape) if keepdim or i not in gone
-        ]
-        return self.trace.compute((x,), shape)
-
-    def cumsum(self) -> Array:
-        """Running sums along an axis."""
-        x = self.trace.full("cumsum", self)
-        return self.trace.compute((x,), x.shape)
-
-    def softmax(self, dtype: str | None = None) -> Array:
-        """Softmax, or its logarithm, along an axis; the result is kept."""
-        x = self.trace.full("softmax", self)
-        out = self.trace.compute((x,), x.shape, dtype or x.dtype)
-        if out.grad:
-            self.trace.keep(out)
-        return out
-
-    def cross_entropy(self) -> Array:
-        """Mean cross-entropy of scores (..., classes): their log-softmax is kept."""
-        self.trace.full("loss", self).softmax()
-        return self.trace.scalar(self.grad)
-
-    def squared_error(self, other: Array | float = 0.0) -> Array:
-        """Mean squared or absolute error, `F.mse_loss` and its like: both sides are kept."""
-        sides = [self.trace.full("loss", a) for a in (self, other) if isinstance(a, Array)]
-        wide = "fp32" if any(a.dtype == "fp32" for a in sides) else sides[0].dtype
-        sides = [a.to(wide) for a in sides]
-        if any(a.grad for a in sides):
-            for side in sides:
-                self.trace.keep(side)
-        self.trace.compute(sides, sides[0].shape)
-        return self.trace.scalar(any(a.grad for a in sides))
+    name: str
+    times: float
+    first: int
+    last: int
+    peak: int
 
 
 class Trace:
@@ -317,9 +79,11 @@ class Trace:
     Attributes:
         live, peak: bytes that are, and at most were, allocated; weights and inputs aside.
         saved: bytes that backward needs; `casts` of them are bf16 copies of weights.
+        light: bytes of `saved` that a compiler makes again instead; see `keep`.
         recomputed: bytes that the largest checkpointed block keeps while it is computed again.
         learned: bytes of the weights' gradients, in fp32.
         ops: every kernel.
+        phases: what `phase` has marked.
     """
 
     def __init__(
@@ -335,10 +99,12 @@ class Trace:
         self.learns, self.weights, self.autocast = learns, weights, autocast
         self.accelerator, self.checkpointing = accelerator, checkpointing
         self.live = self.peak = self.saved = self.casts = self.recomputed = self.learned = 0
+        self.light = 0
         self.ops: list[Op] = []
+        self.phases: list[Stretch] = []
         self._kept: dict[int, Storage] = {}
-        self._casts: dict[tuple[int, str], Array] = {}
-        self._held: list[dict[tuple[int, str], Array]] = []
+        self._met: dict[tuple[int, str, str], Array] = {}  # weights, and their casts
+        self._held: dict[object, dict[tuple[int, str, str], Array]] = {}
         self._standing = 0
         self.blocks = blocks
         self._given = Storage(self, 0)
@@ -358,8 +124,10 @@ class Trace:
     def weight(self, part: Part, name: str = "weight") -> Array:
         """A parameter or buffer of a part."""
         tensor = part.tensors[name]
-        self.learned += 4 * tensor.numel if tensor.trainable and self.learns else 0
-        return self.given(*tensor.shape, dtype=self.weights, grad=tensor.trainable)
+        weight = self.given(*tensor.shape, dtype=self.weights, grad=tensor.trainable)
+        if weight.grad and self._met.setdefault((id(part), name, weight.dtype), weight) is weight:
+            self.learned += 4 * tensor.numel
+        return weight
 
     def scalar(self, grad: bool) -> Array:
         """A loss."""
@@ -378,19 +146,28 @@ class Trace:
         """The result of a kernel; it reads its inputs, or `read` bytes of them, and writes it."""
         dtype = dtype or inputs[0].dtype
         nbytes = prod(shape) * SIZES[dtype]
-        if read is None:
-            read = sum(a.nbytes for a in inputs)
-        grad = self.learns and any(a.grad for a in inputs)
-        wide = nbytes + sum(a.nbytes for a in inputs if a.grad) if grad else 0
-        self.ops.append(Op(flops, read + nbytes, 0, wide, self.saved, self.learned))
-        return Array(self, shape, dtype, Storage(self, nbytes), grad)
+        found, wide = 0, nbytes
+        for array in inputs:
+            size = array.nbytes
+            found += size
+            wide += size if array.grad else 0
+        grad = self.learns and wide > nbytes
+        moved = nbytes + (found if read is None else read)
+        self.ops.append(Op(flops, moved, 0.0, 0.0, wide if grad else 0, self.saved, self.learned))
+        return Array(self, shape, dtype, Storage(self, nbytes, light=not flops), grad)
 
-    def keep(self, array: Array) -> None:
-        """Hold an array for backward; a storage counts once, what is given not at all."""
+    def keep(self, array: Array, *, factor: bool = False) -> None:
+        """Hold an array for backward; a storage counts once, what is given not at all.
+
+        A compiler keeps each `factor` of a product, in one copy; other elementwise results and
+        second copies it makes again.
+        """
         storage = array.storage
         if self.learns and storage.nbytes and id(storage) not in self._kept:
             self._kept[id(storage)] = storage
             self.saved += storage.nbytes
+            if storage.again or storage.light and not factor:
+                self.light += storage.nbytes
             if self.ops:
                 self.ops[-1].held = self.saved
 
@@ -404,6 +181,7 @@ class Trace:
         out = self.compute((a, b), broadcast(a, b), wide)
         if not product:  # both sides take the same gradient
             self.ops[-1].wide = out.nbytes if out.grad else 0
+            out.storage.light = False  # what adds up over all layers is not computed again
         if product and (b.grad or quotient and a.grad):
             self.keep(b if quotient and not b.grad else a)
         if product and (a.grad or quotient and b.grad):
@@ -413,9 +191,9 @@ class Trace:
     def keep_product(self, out: Array, a: Array, b: Array) -> None:
         """Keep each factor of a product that the other one's gradient needs."""
         if out.grad and b.grad:
-            self.keep(a)
+            self.keep(a, factor=True)
         if out.grad and a.grad:
-            self.keep(b)
+            self.keep(b, factor=True)
 
     def lowered(self, array: Array) -> Array:
         """An array as matrix products and convolutions take it."""
@@ -430,11 +208,11 @@ class Trace:
         weight = self.weight(part, name)
         if not self.autocast or weight.dtype != "fp32":
             return weight
-        known = self._casts.get((id(part), name))
+        known = self._met.get((id(part), name, "bf16"))
         if known is None:
             known = weight.to("bf16")
             if weight.grad:
-                self._casts[id(part), name] = known
+                self._met[id(part), name, "bf16"] = known
         return known
 
     def project(
@@ -442,30 +220,35 @@ class Trace:
     ) -> Array:
         """A product with a weight: of a linear layer, or a convolution."""
         w, x = self.matrix(part, weight), self.lowered(x)
-        out = self.compute((x, w), shape, x.dtype, flops)
-        self.ops[-1].weights = w.nbytes
+        read = None if x.numel else 0  # nothing to multiply, nothing to read
+        out = self.compute((x, w), shape, x.dtype, flops, read)
+        self.ops[-1].weights = w.nbytes if x.numel else 0
+        self.ops[-1].inner = w.numel / max(1, w.shape[0])
         if out.grad and x.grad:
             before = self.saved
-            self.keep(w)
+            self.keep(w, factor=True)
             self.casts += self.saved - before
         if out.grad and w.grad:
-            self.keep(x)
+            self.keep(x, factor=True)
         return out
 
-    def normalise(self, x: Array, groups: int = 0, *, fused: bool = True) -> Array:
+    def normalise(
+        self, x: Array, groups: int = 0, *, fused: bool = True, gain: bool = True
+    ) -> Array:
         """LayerNorm, GroupNorm of `groups`, or, where it is not `fused` on a CPU, RMSNorm.
 
         The input and a mean and a deviation for each row or group are kept. A CPU computes RMSNorm
-        step by step, and keeps the normalised input besides.
+        step by step in fp32, and with a `gain` keeps the normalised input besides.
         """
         x = self.full("norm", x)
         out = self.compute((x,), x.shape)
         if not out.grad:
             return out
         rows = x.shape[0] * groups if groups else x.numel // x.shape[-1]
-        self.keep(x)
+        stepwise = not fused and not self.accelerator
+        self.keep(x.float() if stepwise else x)
         self.keep(self.new((2 * rows if fused else rows,), "fp32"))
-        if not fused and not self.accelerator:
+        if stepwise and gain:
             self.keep(self.new(x.shape, "fp32"))
         return out
 
@@ -481,9 +264,12 @@ class Trace:
         """Scaled dot-product attention, (B, H, T, K) on (B, G, S, K); the scores are never held.
 
         Kept are queries, keys, values, the output and one logarithm for each query and head (Dao
-        et al., 2022, algorithm 1).
+        et al., 2022, algorithm 1). A mask of yes and no becomes one of numbers.
         """
         q, k, v = (self.lowered(a) for a in (q, k, v))
+        mask = mask.to(q.dtype) if mask is not None else None
+        if mask is not None and self.stepwise(mask):
+            return self._attend_stepwise(q, k, v, mask)
         shape = (*q.shape[:-1], v.shape[-1])
         width = q.shape[-1] + v.shape[-1]
         flops = 2 * prod(q.shape[:-1]) * k.shape[-2] * width * (0.5 if causal else 1)
@@ -491,20 +277,59 @@ class Trace:
         out = self.compute(inputs, shape, q.dtype, flops)
         if out.grad:
             for array in (*inputs, out):
-                self.keep(array)
+                self.keep(array, factor=True)
             self.keep(self.new(q.shape[:-1], "fp32"))
         return out
+
+    def stepwise(self, mask: Array | None) -> bool:
+        """Whether attention holds its scores: on a CPU, where a mask learns."""
+        return mask is not None and mask.grad and not self.accelerator
+
+    def _attend_stepwise(self, q: Array, k: Array, v: Array, mask: Array) -> Array:
+        """As PyTorch's fallback: in fp32, on copies of several samples' heads."""
+        dtype, several = q.dtype, q.shape[0] > 1
+        q, k, v = q.float() * 1.0, k.float() * 1.0, v.float()
+        q, k, v = (a.copy() if several else a for a in (q, k, v))
+        shape = (*q.shape[:-1], k.shape[-2])
+        scores = self.compute((q, k), shape, flops=2 * prod(shape) * q.shape[-1])
+        self.keep_product(scores, q, k)
+        odds = self.compute((scores, mask.float()), shape)
+        self.keep(odds)
+        shape = (*shape[:-1], v.shape[-1])
+        out = self.compute((odds, v), shape, flops=2 * prod(shape) * k.shape[-2])
+        self.keep_product(out, odds, v)
+        return out.to(dtype)
 
     # -- blocks -------------------------------------------------------------------------------
 
     def repeat(self, n: int, body: Callable[[Any], Any], x: Any) -> Any:
-        """`n` blocks in a row: two of them run, and the second stands for the rest."""
-        x = self.distinct(body, x)
+        """`n` blocks in a row."""
+        for _ in self.rounds(n):
+            x = body(x)
+        return x
+
+    def rounds(self, n: int, blocks: object = None) -> Iterator[None]:
+        """A loop over `n` equal blocks: two of them run, and the second stands for the rest.
+
+        Where the first leaves nothing behind, it stands for all. Another loop over the same
+        `blocks` meets the same weights.
+        """
+        if n < 1:
+            return
+        first, live = len(self.ops), self.live
+        with self._own_weights(blocks and (blocks, "first")):
+            yield
+        if not self.learns and self.live == live:
+            for op in self.ops[first:]:
+                op.times *= n
+            return
         if n < 2:
-            return x
+            return
         first, saved, casts, learned = len(self.ops), self.saved, self.casts, self.learned
+        light = self.light
         before, live, self.peak = self.peak, self.live, self.live
-        x = self.distinct(body, x)
+        with self._own_weights(blocks and (blocks, "second")):
+            yield
         more = n - 2
         for op in self.ops[first:]:
             op.times *= n - 1
@@ -516,16 +341,20 @@ class Trace:
         self.saved += more * (self.saved - saved)
         self.casts += more * (self.casts - casts)
         self.learned += more * (self.learned - learned)
+        self.light += more * (self.light - light)
         self.peak = max(before, live + more * grown + inner)
-        return x
 
     def distinct(self, body: Callable[[Any], Any], x: Any) -> Any:
         """One of several equal blocks, whose weights are its own."""
-        outer, self._casts = self._casts, {}
-        self._held.append(self._casts)
-        x = body(x)
-        self._casts = outer
-        return x
+        with self._own_weights():
+            return body(x)
+
+    @contextmanager
+    def _own_weights(self, key: object = None) -> Iterator[None]:
+        outer = self._met
+        self._met = self._held.setdefault(key or len(self._held), {})
+        yield
+        self._met = outer
 
     def checkpointed(self, body: Callable[..., Any], *args: Any) -> Any:
         """A block of which only the inputs are kept, where the trace says so."""
@@ -535,13 +364,26 @@ class Trace:
             if isinstance(array, Array):
                 self.keep(array)
         known, saved, casts, standing = set(self._kept), self.saved, self.casts, self._standing
+        light = self.light
         out = body(*args)
         self.recomputed = max(self.recomputed, self.saved - saved)
         for key in self._kept.keys() - known:
             del self._kept[key]
         self.live -= self._standing - standing
-        self.saved, self.casts, self._standing = saved, casts, standing
+        self.saved, self.casts, self._standing, self.light = saved, casts, standing, light
         return out
+
+    @contextmanager
+    def phase(self, name: str, times: float = 1) -> Iterator[None]:
+        """A part of an answer that is taken `times` over, of which one is run here."""
+        first, peak, self.peak = len(self.ops), self.peak, self.live
+        yield
+        self.phases.append(Stretch(name, times, first, len(self.ops), self.peak))
+        self.peak = max(peak, self.peak)
+
+    def first_stage(self) -> AbstractContextManager[None]:
+        """A part of training steps that ends after the first of them: it costs memory, no time."""
+        return self.phase("first stage", 0)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -552,38 +394,26 @@ class Trace:
         finally:
             self.learns = learns
 
-    @property
-    def backward_peak(self) -> float:
-        """Bytes at the widest moment of backward: what is kept still, and gradients.
+    def backward_peak(self, *, grows: bool = False) -> float:
+        """Bytes at the widest moment of backward: what is kept still, and gradients in flight.
 
-        Weights have theirs from when their operation is passed; no gradient is left from before.
+        Where the weights' gradients `grow` from nothing, those of the kernels that backward has
+        passed count, too.
         """
-        return max((op.held + op.wide + self.learned - op.learned for op in self.ops), default=0)
+        total = self.learned if grows else 0
+        return max(
+            (op.held + op.wide + (total - op.learned if grows else 0) for op in self.ops),
+            default=0,
+        )
 
     def close(self) -> Trace:
         """Let go of what is held for backward; the accounts stay."""
         self._kept.clear()
-        self._casts.clear()
+        self._met.clear()
         self._held.clear()
         return self
 
 
-def broadcast(a: Array, b: Array) -> tuple[int, ...]:
-    """The shape of a result of two arrays that broadcast."""
-    rank = max(len(a.shape), len(b.shape))
-    sizes = [(1,) * (rank - len(s)) + s for s in (a.shape, b.shape)]
-    assert all(m == n or 1 in (m, n) for m, n in zip(*sizes, strict=True)), (a.shape, b.shape)
-    return tuple(max(pair) for pair in zip(*sizes, strict=True))
-
-
-def concatenate(arrays: Sequence[Array], axis: int = -1) -> Array:
-    """Arrays side by side along an axis, as a new array of the widest type."""
-    shape = list(arrays[0].shape)
-    shape[axis] = sum(a.shape[axis] for a in arrays)
-    wide = "fp32" if any(a.dtype == "fp32" for a in arrays) else arrays[0].dtype
-    return arrays[0].trace.compute(arrays, shape, wide)
-
-
-def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
-    """Arrays along a new axis."""
-    return concatenate([a.unsqueeze(axis) for a in arrays], axis)
+def given(trace: Trace) -> Callable[[Sequence[int], str], Array]:
+    """What makes inputs as `trace.new` does, but such as exist anyway."""
+    return lambda shape, dtype: trace.given(*shape, dtype=dtype)

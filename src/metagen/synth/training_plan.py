@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -11,6 +11,7 @@ from . import estimates
 from .devices import ACCELERATORS, Device
 from .parts.base import Part
 from .topologies.base import Topology
+from .training_costs import Layout, TrainingCosts
 
 MEMORY_SHARE = 0.9
 MOST_STEPS = 1_000_000  # of a denoiser; longer runs take larger batches instead
@@ -21,11 +22,14 @@ class TrainingPlan:
     """A recipe in base units (seconds, bytes, FLOPs); batches count samples of `sequence` units.
 
     `unit` is what the topology counts (token, image, ...); `reachable`, `planned` and
-    `compute_optimal` are numbers of it.
+    `compute_optimal` are numbers of it. `mfu` is the share of dense bf16 peak that the model's
+    own FLOPs take (Chowdhery et al., 2022, appendix B). `pass_memory` and `pass_seconds` are
+    those of one micro-batch and an update on one device, eager and (`True`) compiled.
     """
 
     device: Device
     devices: int
+    trainable: int
     unit: str
     seconds: float
     flops_per_unit: float
@@ -33,6 +37,7 @@ class TrainingPlan:
     planned: float
     compute_optimal: float | None
     train_seconds: float
+    mfu: float
     sequence: int
     global_batch: int
     micro_batch: int
@@ -42,7 +47,9 @@ class TrainingPlan:
     learning_rate: float
     parallelism: str
     checkpointing: bool
-    device_memory: float
+    memory: estimates.TrainingMemory
+    pass_memory: Mapping[bool, estimates.TrainingMemory]
+    pass_seconds: Mapping[bool, float]
     checkpoint_bytes: float
     fits: bool
     devices_needed: int
@@ -79,27 +86,34 @@ def training_plan(
     """
     device = ACCELERATORS[hardware.unit]
     devices = int(hardware.value)
+    costs = TrainingCosts(topology, model, dims)
     params = topology.active_params(model, dims)
     work = topology.training_work(model, dims)
     forward = work.flops.causal / work.units
-    micro, checkpointing, sharded, memory = _layout(topology, model, dims, device, devices)
-    per_unit = forward * (4 if checkpointing else 3)
-    rate = devices * device.peak * estimates.TRAINING_MFU / per_unit
-    reachable = rate * duration_seconds
-    units = min(reachable, topology.most_units_per_param * params)
+    layout = _layout(costs, device, devices, work.units)
+    per_unit = forward * (4 if layout.checkpointing else 3)
+    rate = _rate(costs, layout, device, work.units)
+    units = min(rate * duration_seconds, topology.most_units_per_param * params)
     compute = max(units * forward * 3, 1e15)
     wanted = topology.batch or max(1, 0.2920 * compute**0.3271 / work.units)
     while topology.denoises and units > MOST_STEPS * wanted * work.units:
         wanted *= 2
-    while micro > 1 and micro * devices > wanted:
-        micro //= 2
-    accumulation = max(1, round(wanted / (devices * micro)))
-    global_batch = devices * micro * accumulation
+    while layout.micro_batch > 1 and layout.micro_batch * devices > wanted:
+        layout = replace(layout, micro_batch=layout.micro_batch // 2)
+    accumulation = max(1, round(wanted / (devices * layout.micro_batch)))
+    layout = replace(layout, accumulates=accumulation > 1)
+    rate = _rate(costs, layout, device, work.units, accumulation)
+    reachable = rate * duration_seconds
+    units = min(reachable, topology.most_units_per_param * params)
+    global_batch = devices * layout.micro_batch * accumulation
     steps = max(1, round(units / (global_batch * work.units)))
     ratio = topology.compute_optimal_ratio
+    memory = costs.memory(layout)
+    alone = replace(layout, devices=1, parallelism="single device", accumulates=False)
     return TrainingPlan(
         device=device,
         devices=devices,
+        trainable=costs.trainable,
         unit=topology.unit,
         seconds=duration_seconds,
         flops_per_unit=per_unit,
@@ -107,56 +121,60 @@ def training_plan(
         planned=units,
         compute_optimal=ratio * params if ratio else None,
         train_seconds=units / rate,
+        mfu=3 * forward * rate / (devices * device.peak),
         sequence=work.units,
         global_batch=global_batch,
-        micro_batch=micro,
+        micro_batch=layout.micro_batch,
         accumulation=accumulation,
         steps=steps,
         warmup_steps=max(1, min(2000, steps // 20)),
         learning_rate=topology.learning_rate or float(f"{0.3118 * compute**-0.1250:.1e}"),
-        parallelism="single device" if devices == 1 else "FSDP" if sharded else "DDP",
-        checkpointing=checkpointing,
-        device_memory=memory,
-        checkpoint_bytes=model.count() * 12.0,
-        fits=memory <= device.memory * MEMORY_SHARE,
-        devices_needed=_devices_needed(topology, model, dims, device),
+        parallelism=layout.parallelism,
+        checkpointing=layout.checkpointing,
+        memory=memory,
+        pass_memory={fused: costs.memory(alone, fused=fused) for fused in (False, True)},
+        pass_seconds={
+            fused: sum(costs.seconds(alone, device, fused=fused, first_stage=True))
+            for fused in (False, True)
+        },
+        checkpoint_bytes=4.0 * model.count() + 8.0 * costs.trainable,
+        fits=memory.peak <= device.memory * MEMORY_SHARE,
+        devices_needed=_devices_needed(costs, layout, device),
         rule=topology.learning_rate_source or TrainingPlan.rule,
     )
 
 
-def _devices_needed(
-    topology: Topology, model: Part, dims: Mapping[str, Any], device: Device
-) -> int:
-    """The fewest devices over which the sharded training state fits."""
-    units = topology.training_work(model, dims).units
-    kept = topology.saved_activations(dims, units, checkpointing=True)
-    room = max(device.memory * MEMORY_SHARE - kept, device.memory * 0.05)
-    return ceil(estimates.training_state_bytes(model.count()) / room)
+def _rate(
+    costs: TrainingCosts, layout: Layout, device: Device, units: int, accumulation: int = 1
+) -> float:
+    """Units per second of all devices, compiled."""
+    compute, update = costs.seconds(layout, device, fused=True)
+    seconds = compute * accumulation + update
+    return layout.devices * layout.micro_batch * accumulation * units / seconds
 
 
-def _layout(
-    topology: Topology, model: Part, dims: Mapping[str, Any], device: Device, devices: int
-) -> tuple[int, bool, bool, float]:
-    """`(micro_batch, checkpointing, sharded, bytes per device)`: the simplest layout that fits.
+def _devices_needed(costs: TrainingCosts, layout: Layout, device: Device) -> int:
+    """The fewest devices that suffice: one where nothing has to be sharded."""
+    if not layout.sharded and costs.memory(layout).peak <= device.memory * MEMORY_SHARE:
+        return 1
+    least = costs.memory(Layout(2, "FSDP", True, 1))
+    shared = 2 * (least.weights + least.optimizer + least.gradients)
+    room = device.memory * MEMORY_SHARE - (least.peak - shared / 2)
+    return max(1, ceil(shared / max(room, device.memory * 0.05)))
+
+
+def _layout(costs: TrainingCosts, device: Device, devices: int, units: int) -> Layout:
+    """The simplest layout that fits.
 
     Replication is preferred to sharding, and keeping activations to recomputing them; the
     micro-batch is the largest power of two that fits, at most 16 sequences or 128 samples.
     """
-    units = topology.training_work(model, dims).units
     room = device.memory * MEMORY_SHARE
-    state = estimates.training_state_bytes(model.count())
     most = 4 if units > 1 else 7
-    for sharded in (False, True) if devices > 1 else (False,):
-        resident = state / devices + _gathered(model, dims) if sharded else state
+    for parallelism in ("DDP", "FSDP") if devices > 1 else ("single device",):
         for checkpointing in (False, True):
-            for micro in (2**power for power in range(most, -1, -1)):
-                kept = topology.saved_activations(dims, micro * units, checkpointing=checkpointing)
-                if resident + kept <= room:
-                    return micro, checkpointing, sharded, resident + kept
-    kept = topology.saved_activations(dims, units, checkpointing=True)
-    return 1, True, devices > 1, resident + kept
-
-
-def _gathered(model: Part, dims: Mapping[str, Any]) -> float:
-    """Bytes of the unsharded copies that FSDP holds: two blocks' weights in bf16 and gradients."""
-    return 2 * model.count() / max(1, dims.get("n_layers", 12)) * (2 + 4)
+            for power in range(most, -1, -1):
+                layout = Layout(devices, parallelism, checkpointing, 2**power)
+                if costs.fits(layout, room):
+                    return layout
+    return layout

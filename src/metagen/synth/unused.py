@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from .specialise import merged_imports
-
-_IMPORTS = (ast.Import, ast.ImportFrom)
+from .imports import merged_imports
+from .statements import defined, is_import, names_in, statements
 
 
 def without_unused(programs: Mapping[str, str], readers: Iterable[str]) -> dict[str, str]:
@@ -20,74 +19,63 @@ def without_unused(programs: Mapping[str, str], readers: Iterable[str]) -> dict[
     nothing changes. Names with underscores on both sides are kept.
     """
     kept = dict(programs)
-    read = set().union(*map(_names, readers))
+    read = set().union(*map(_words, readers))
+    modules = {name: _read(source) for name, source in programs.items()}
     while True:
-        mentions = Counter(read)
-        statements: dict[str, list[tuple[ast.stmt, str]]] = {}
-        for name, source in kept.items():
-            lines = source.splitlines()
-            statements[name] = []
-            for node in ast.parse(source).body:
-                names = _names("\n".join(lines[node.lineno - 1 : node.end_lineno]))
-                statements[name].append((node, _defined(node)))
-                mentions.update(names)
-        unused = {
-            name: [node for node, defined in found if defined and mentions[defined] == 1]
-            for name, found in statements.items()
-        }
-        if not any(unused.values()):
+        everything = [statement for module in modules.values() for statement in module]
+        candidates = frozenset().union(*(statement.defines for statement in everything))
+        mentions = Counter(candidates & read)
+        for statement in everything:
+            mentions.update(candidates & statement.words)
+        changed = [n for n, module in modules.items() if any(s.idle(mentions) for s in module)]
+        if not changed:
             return kept
-        for name, nodes in unused.items():
-            if nodes:
-                kept[name] = _without_idle_imports(_without(kept[name], nodes))
+        for name in changed:
+            kept[name] = _with_its_imports(_without_idle(modules[name], mentions))
+            modules[name] = _read(kept[name])
 
 
-def _defined(node: ast.stmt) -> str:
-    """The name that a function or the assignment of a constant defines, else nothing."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        name = node.name
-    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
-        name = getattr(node.targets[0], "id", "")
-    else:
-        name = ""
-    return "" if name.startswith("__") else name
+@dataclass(frozen=True)
+class _Statement:
+    """A top-level statement, the names that it defines, and every word in it."""
+
+    text: str
+    defines: frozenset[str]
+    words: set[str]
+
+    def idle(self, mentions: Mapping[str, int]) -> bool:
+        """Whether all that it defines is mentioned here alone."""
+        return bool(self.defines) and all(
+            mentions[name] == 1 and not name.startswith("__") for name in self.defines
+        )
 
 
-def _names(source: str) -> set[str]:
+def _read(source: str) -> list[_Statement]:
+    return [_Statement(text, defined(text), _words(text)) for text in statements(source)]
+
+
+def _words(source: str) -> set[str]:
     """Every word of some code but those of comments and docstrings."""
     return set(re.findall(r"\w+", re.sub(r'"""[\s\S]*?"""|#.*', "", source)))
 
 
-def _without(source: str, nodes: list[ast.stmt]) -> str:
-    """A module without some of its statements, and the comments above them."""
-    lines = source.splitlines(keepends=True)
-    for node in reversed(nodes):
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        while first > 1 and lines[first - 2].startswith("#"):
-            first -= 1
-        del lines[first - 1 : node.end_lineno]
-    return re.sub(r"\n{4,}", "\n\n\n", "".join(lines)).rstrip() + "\n"
+def _without_idle(module: Iterable[_Statement], mentions: Mapping[str, int]) -> str:
+    """A module without its idle statements, and the comments above them."""
+    kept = (
+        s.text[len(s.text.rstrip()) :].removeprefix("\n") if s.idle(mentions) else s.text
+        for s in module
+    )
+    return re.sub(r"\n{4,}", "\n\n\n", "".join(kept)).rstrip() + "\n"
 
 
-def _without_idle_imports(source: str) -> str:
-    """A module that imports at its head only what it names."""
-    module = ast.parse(source)
-    imports = [node for node in module.body if isinstance(node, _IMPORTS)]
+def _with_its_imports(source: str) -> str:
+    """A module that imports at its head only what it names, or exports."""
+    head, *body = statements(source)
+    imports = [text for text in body if is_import(text)]
     if not imports:
         return source
-    first, last = imports[0].lineno - 1, imports[-1].end_lineno
-    lines = source.splitlines(keepends=True)
-    names = set().union(*_used(module))
-    head = "".join(lines[:first]) + merged_imports([module], names, set(), {})
-    rest = "".join(lines[last:]).lstrip("\n")
-    constant = re.match(r"(#.*\n)*\w+ *[:=]", rest)
-    return head + ("\n" if constant else "\n\n") + rest
-
-
-def _used(module: ast.Module) -> Iterator[set[str]]:
-    """The names that each statement but the imports at the head makes use of, or exports."""
-    for node in module.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-            yield set(ast.literal_eval(node.value))
-        elif not isinstance(node, _IMPORTS):
-            yield {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    rest = [text for text in body if not is_import(text)]
+    used = set().union(*(_words(t) if t.startswith("__all__") else names_in(t) for t in rest))
+    defines = rest and re.match(r"\s*(#.*\n)*(@|class |def )", rest[0])
+    gap = "\n\n" if defines else "\n"
+    return head + merged_imports(imports, used, set(), {}) + gap + "".join(rest)

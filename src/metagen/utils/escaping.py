@@ -93,7 +93,7 @@ def _is_figure(value: Any) -> bool:
 
 _MD_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MD_SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)")
-_MD_OPENING = re.compile(r"^(\d{1,9})(?=[.)](?: |$))|^(?=[#+=\-])")
+_MD_EDGES = re.compile(r"^(\d{1,9})(?=[.)](?: |$))|^(?=[#+=\-])|(?<= )(?=#+$)")
 
 
 def md(value: Any) -> str:
@@ -102,7 +102,7 @@ def md(value: Any) -> str:
         return "".join(map(_md_piece, value.pieces))
     if _is_figure(value):
         return f"{_md_words(value.text)}<!--={value.key}-->"
-    return _MD_OPENING.sub(lambda match: (match.group(1) or "") + "\\", _md_words(value))
+    return _MD_EDGES.sub(lambda match: (match.group(1) or "") + "\\", _md_words(value))
 
 
 def _md_words(value: Any) -> str:

@@ -85,6 +85,14 @@ def seconds(value: float) -> str:
     return f"{significant(value * 1e3)} ms"
 
 
+def energy(kilowatt_hours: float) -> str:
+    """Electrical energy: `154 kWh`, `181 MWh`, `2.40 GWh`."""
+    for size, name in ((1e6, "GWh"), (1e3, "MWh")):
+        if kilowatt_hours >= size:
+            return f"{significant(kilowatt_hours / size)} {name}"
+    return f"{significant(kilowatt_hours)} kWh"
+
+
 def percent(value: float) -> str:
     """A share of one: `97.3 %`."""
     return f"{value * 100:.1f} %"

@@ -9,20 +9,18 @@ in whose picture the true anomalies are shaded. Before any training it uses the 
 model.
 """
 
-import argparse
 import csv
 from pathlib import Path
 
 import numpy as np
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus
 from .measures import model_scores, threshold
-from .model import build_model
-from .parallel import join_workers, pick_device
+from .parallel import join_workers
 from .plot import BLUE, PINK, RED, Line, Panel, draw
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .series import Series, read_table
 
 SHOWN = 3  # variables on the picture, at most
@@ -67,23 +65,11 @@ def panels(series: Series, scores: np.ndarray, column: int, limit: float) -> lis
 
 def main() -> None:
     """Read the flags, judge, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--series", help="CSV with a column per variable (default: held-out ones)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
     try:
-        if run_dir is None:
-            config = Config.tiny()
-            model = build_model(config).to(device).eval()
-            origin = "untrained tiny model (no run below runs/ yet; train first)"
-        else:
-            config, model, steps = load_model(run_dir, device)
-            origin = f"{run_dir} after {steps:,} steps"
+        config, model, _, origin = load_run(args)
         corpus = Corpus(config)
         judged = [read_table(args.series, "--series")] if args.series else corpus.judged[:SHOWN]
     except ValueError as error:

@@ -10,19 +10,17 @@ training the untrained tiny model answers.
 """
 
 import argparse
-import csv
-import json
 from pathlib import Path
 
 import torch
 
-from .checkpoint import load_model, newest_run
+from .classes import read_class_names
 from .clips import clip_paths, read_clip
 from .config import Config
 from .data import INPUT, Clip, Corpus, collate
-from .model import build_model, log_mel
-from .parallel import pick_device
-from .results import RESULTS
+from .model import log_mel
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 from .synthetic import class_names
 from .wav import write_spectrogram, write_wav
 
@@ -40,16 +38,9 @@ def clips_to_name(args: argparse.Namespace, config: Config) -> tuple[list[Clip],
 @torch.inference_mode()
 def name_sounds(args: argparse.Namespace) -> list[dict[str, str]]:
     """A row for each sound; writes the first one and its spectrogram."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        classes = class_names(config.num_classes)
-        print("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
-        classes = json.loads((Path(run_dir) / "classes.json").read_text(encoding="utf-8"))
+    config, model, device, origin = load_run(args)
+    print(f"[{origin}]")
+    classes = read_class_names(config, class_names(config.num_classes))
     clips, labelled = clips_to_name(args, config)
     rows = []
     for clip in clips:
@@ -70,22 +61,14 @@ def name_sounds(args: argparse.Namespace) -> list[dict[str, str]]:
 
 def main() -> None:
     """Read the flags, listen, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--input", type=Path, help="a WAV file or a folder of them")
     parser.add_argument("--limit", type=int, default=20, help="at most so many sounds")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         rows = name_sounds(parser.parse_args())
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "predictions.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("predictions", rows)
     for row in rows:
         truth = f", labelled {row['label']}" if "label" in row else ""
         print(f"{row['sound']}: {row['predicted']} ({row['probability']}){truth}")

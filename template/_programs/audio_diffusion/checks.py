@@ -1,5 +1,7 @@
 """What the dimensions of a generator of sound must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -23,9 +25,3 @@ def check_model(config) -> None:
         )
     if config.conditioned or config.continued:
         require(0 <= config.dropout_condition < 1, "--dropout-condition must lie in [0, 1)")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

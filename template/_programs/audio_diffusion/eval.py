@@ -9,71 +9,37 @@ that of a made sound to the one its prompt, or its beginning, belongs to; the au
 is lost between sound and codes, and a training sound is picked blindly.
 """
 
-import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, clip_samples, fit, load_sound, prepare
 from .diffusion import denoising_loss
+from .losses import Score, mean_loss, score
 from .measures import log_spectrum, spectral_distance
 from .noise import starting_noise
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 WINDOW = 256  # samples of a spectrum
 MADE = 48  # held-out sounds that others are made for
 
 
-@dataclass(frozen=True)
-class Score:
-    """Squared errors over some sounds."""
-
-    squares: float
-    clips: int
-
-    @property
-    def loss(self) -> float:
-        """Mean squared error."""
-        return self.squares / self.clips
-
-
-@torch.no_grad()
-def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Score:
-    """A model's score on the first `limit` held-out sounds, in every process the same."""
-    was_training = model.training
-    model.eval()
-    squares, clips = 0.0, 0
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
-        count = len(batch["waveform"])
-        with workers.autocast():
-            squares += model.loss(workers.move(batch)).item() * count
-        clips += count
-    model.train(was_training)
-    return Score(squares, clips)
-
-
-@torch.no_grad()
 def zero_score(model: nn.Module, corpus: Corpus, workers: Workers) -> Score:
     """The same for a denoiser that answers zero."""
-    squares, clips = 0.0, 0
-    for batch in corpus.val_batches(corpus.config.micro_batch):
+
+    def loss_of(batch: dict[str, Tensor]) -> Tensor:
         batch = workers.move(batch)
-        clean = model.encode(batch["waveform"])
-        loss = denoising_loss(
-            corpus.config,
-            lambda noisy, _: torch.zeros_like(noisy),
-            clean,
-            batch["noise"],
-            batch["quantiles"],
-        )
-        squares, clips = squares + loss.item() * len(clean), clips + len(clean)
-    return Score(squares, clips)
+        clean, noise = model.encode(batch["waveform"]), batch["noise"]
+        zero = torch.zeros_like(noise)
+        return denoising_loss(corpus.config, lambda *_: zero, clean, noise, batch["quantiles"])
+
+    return mean_loss(loss_of, corpus)
 
 
 @torch.inference_mode()
@@ -117,7 +83,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
     leave_workers(workers)
     return Table(
         title="Held-out evaluation",
-        context=f"{run_dir} after {steps:,} steps, {found.clips:,} sounds",
+        context=f"{run_dir} after {steps:,} steps, {found.samples:,} sounds",
         columns=("predictor", "denoising loss", "log-spectral distance (dB)"),
         rows=(
             ("this model", found.loss, far["made"]),
@@ -127,7 +93,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
         ),
         figures={
             "steps": steps,
-            "sounds": found.clips,
+            "sounds": found.samples,
             "loss": found.loss,
             "zero_loss": zero.loss,
             "distance_db": far["made"],
@@ -139,22 +105,9 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
+    parser = run_parser(__doc__)
     parser.add_argument("--made", type=int, default=MADE, help="sounds to make and compare")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device, args.made)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, parser)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from math import prod
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -40,9 +42,3 @@ def check_model(config) -> None:
         config.text_d_model % config.text_n_heads == 0,
         "--text-d-model must be a multiple of --text-n-heads",
     )
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

@@ -18,8 +18,9 @@ from torch import Tensor
 from .clips import clip_paths, clip_shape, read_clip
 from .config import Config
 from .model import chunk_numbers
+from .prompts import encode
 from .synthetic import caption, synthetic_take
-from .texts import Prompts, learn_tokens
+from .tokenizer import load_tokenizer
 from .wav import read_wav
 
 BUILT_IN = 1_000  # takes of the built-in data
@@ -39,7 +40,7 @@ class Corpus:
     """Training and held-out takes."""
 
     def __init__(self, config: Config):
-        self.config, self.prompts = config, Prompts(config)
+        self.config, self.tokenizer = config, load_tokenizer(config)
         takes = find_takes(config)
         rng = Random(f"{config.seed}/split")
         order = rng.sample(range(len(takes)), len(takes))
@@ -73,7 +74,8 @@ class Corpus:
         parts = [fitted(*take.read(), at, self.config) for take, at in chosen]
         video, sound = (torch.stack(part) for part in zip(*parts, strict=True))
         batch = {"video": video, "sound": sound}
-        batch["tokens"] = self.prompts(take.text for take, _ in chosen)
+        texts = (take.text for take, _ in chosen)
+        batch["tokens"] = encode(texts, self.tokenizer, self.config)
         return batch | stacked(noises)
 
 
@@ -142,7 +144,10 @@ def prepare(config: Config) -> None:
     if len(takes) < 2:
         raise ValueError(f'--data "{config.data}": {len(takes)} takes are not enough to train on')
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-    learn_tokens((take.text for take in takes), config)
+    if config.bpe:
+        from .bpe import learn_tokens
+
+        learn_tokens((take.text for take in takes), config)
 
 
 def find_takes(config: Config) -> list[Take]:

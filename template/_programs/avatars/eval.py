@@ -11,18 +11,17 @@ from those of the takes. Noise in the place of both is the trivial sample. On bu
 is the correlation of how far mouths are open with how loud it is.
 """
 
-import argparse
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .distance import clip_distances
+from .losses import Score, mean_loss, score
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 from .samples import generate
 from .synthetic import mouth_opening
 
@@ -30,46 +29,15 @@ MADE = 32  # streams that are made and compared
 WINDOW = 256  # samples of a Fourier window
 
 
-@dataclass(frozen=True)
-class Score:
-    """Squared errors over some takes."""
-
-    squares: float
-    takes: int
-
-    @property
-    def loss(self) -> float:
-        """Mean squared error."""
-        return self.squares / self.takes
-
-
-@torch.no_grad()
-def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Score:
-    """A model's score on the first `limit` held-out takes, in every process the same."""
-    squares, takes = 0.0, 0
-    training = model.training
-    model.eval()
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
-        count = len(batch["video"])
-        with workers.autocast():
-            squares += model.loss(workers.move(batch)).item() * count
-        takes += count
-    model.train(training)
-    return Score(squares, takes)
-
-
-@torch.no_grad()
-def zero_score(
-    model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None
-) -> Score:
+def zero_score(model: nn.Module, corpus: Corpus, workers: Workers) -> Score:
     """The same for a denoiser that answers zero."""
-    squares, takes = 0.0, 0
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
+
+    def loss_of(batch: dict[str, Tensor]) -> Tensor:
         batch = workers.move(batch)
         _, wanted = model.output(batch, model.encode(batch["video"], batch["sound"]))
-        squares += model.errors(torch.zeros_like(wanted), wanted).item() * len(batch["video"])
-        takes += len(batch["video"])
-    return Score(squares, takes)
+        return model.errors(torch.zeros_like(wanted), wanted)
+
+    return mean_loss(loss_of, corpus)
 
 
 def spectral_distance(these: Tensor, those: Tensor) -> float:
@@ -109,7 +77,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
     noise = torch.randn(real["video"].shape, generator=generator).clamp(-1, 1)
     hiss = (torch.randn(real["sound"].shape, generator=generator) / 4).clamp(-1, 1)
     leave_workers(workers)
-    rows, figures = [], {"steps": steps, "takes": found.takes}
+    rows, figures = [], {"steps": steps, "takes": found.samples}
     compared = (
         ("this model", "", found, frames, sound),
         ("zero; noise", "noise_", zero, noise, hiss),
@@ -129,7 +97,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
         rows.append(("held-out takes", None, 0.0, 0.0, 0.0, lip_sync(real["video"], real["sound"])))
     return Table(
         title="Held-out evaluation",
-        context=f"{run_dir} after {steps:,} steps, {found.takes:,} takes, {len(takes)} made",
+        context=f"{run_dir} after {steps:,} steps, {found.samples:,} takes, {len(takes)} made",
         columns=(
             "predictor",
             "denoising loss",
@@ -145,22 +113,9 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
+    parser = run_parser(__doc__)
     parser.add_argument("--made", type=int, default=MADE, help="streams to make and compare")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device, args.made)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, parser)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,15 @@ model answers.
 """
 
 import argparse
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus, prepare
 from .diffusion import SAMPLERS
-from .model import build_model
-from .parallel import pick_device
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .samples import contact_sheet, generate, write_animation
 from .wav import write_wav
 
@@ -47,15 +44,7 @@ def wanted(args: argparse.Namespace, config: Config) -> tuple[list[str], Tensor]
 @torch.inference_mode()
 def make_streams(args: argparse.Namespace) -> tuple[Config, list[str], Tensor, Tensor, str]:
     """The configuration, the texts, frames and sound, and a line on where they come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, _, origin = load_run(args)
     prepare(config)
     texts, shown = wanted(args, config)
     options = (args.seed, args.chunks, args.steps, args.guidance, args.sampler)
@@ -64,14 +53,13 @@ def make_streams(args: argparse.Namespace) -> tuple[Config, list[str], Tensor, T
 
 def read_flags(config: type[Config]) -> argparse.ArgumentParser:
     """The flags of a model with this configuration."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = run_parser(__doc__)
     steps = f"denoising steps (full preset: {config.sampling_steps})"
     scale = f"guidance scale, 1 for none (full preset: {config.guidance_scale:g})"
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
     parser.add_argument("--text", action="append", help="a prompt; may be repeated")
     if config.reads_image:
+        from pathlib import Path
+
         parser.add_argument("--input", type=Path, help="a picture of the speaker")
     parser.add_argument("--samples", type=int, default=4, help="streams to make of held-out takes")
     parser.add_argument("--chunks", type=int, help="chunks of a stream (default: as in training)")
@@ -79,7 +67,6 @@ def read_flags(config: type[Config]) -> argparse.ArgumentParser:
     parser.add_argument("--guidance", type=float, help=scale)
     parser.add_argument("--sampler", choices=SAMPLERS, default="ddim", help="how to denoise")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     return parser
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from .config import Config
 from .model import chunk_numbers
-from .texts import Prompts
+from .prompts import encode
+from .tokenizer import load_tokenizer
 
 BATCH = 16  # streams that are denoised at once
 CELL, GAP, LINE = 64, 4, 14  # pixels: side of a frame, space around it, height of a caption
@@ -33,12 +34,13 @@ def generate(
     """
     device = next(model.parameters()).device
     steps, scale = steps or config.sampling_steps, config.guidance_scale if scale is None else scale
-    prompts, made = Prompts(config), []
+    tokenizer, made = load_tokenizer(config), []
     for first in range(0, len(texts), BATCH):
         part = texts[first : first + BATCH]
         noises = noise_of_chunks(config, seed, range(first, first + len(part)), chunks, device)
-        told = (prompts(part).to(device), pictures[first : first + BATCH].to(device))
-        pieces = list(model.stream(noises, *told, steps, scale, sampler))
+        tokens = encode(part, tokenizer, config).to(device)
+        speakers = pictures[first : first + BATCH].to(device)
+        pieces = list(model.stream(noises, tokens, speakers, steps, scale, sampler))
         frames, sound = zip(*pieces, strict=True)
         made.append((torch.cat(frames, dim=1).cpu(), torch.cat(sound, dim=1).cpu()))
     frames, sound = zip(*made, strict=True)

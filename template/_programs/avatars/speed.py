@@ -21,9 +21,10 @@ def measure_inference(
 ) -> dict[str, float]:
     """Time of all denoising steps of one chunk, and of decoding its frames and sound."""
     batch = workers.move(synthetic_batch(config, 1, config.seed))
-    picture = batch["video"][:, 0].to(next(model.parameters()).dtype)
-    noise, steps, scale = batch["noise"][:, 0], config.sampling_steps, config.guidance_scale
+    picture = batch["video"][:, 0].to(next(model.parameters()).dtype, copy=True)
+    noise, steps, scale = batch["noise"][:, 0].clone(), config.sampling_steps, config.guidance_scale
     lanes = model.lanes(batch["tokens"], picture, scale)
+    del batch  # the rest of which takes memory in training alone
     model.next_chunk(lanes, noise, steps, scale)
     shown, length = positions(config)
     for lane in lanes:
@@ -32,7 +33,7 @@ def measure_inference(
         ]
 
     def chunk() -> tuple[Tensor, Tensor]:
-        made = model.next_chunk([dict(lane) for lane in lanes], noise, steps, scale)
+        made = model.next_chunk(lanes, noise, steps, scale)
         coded = made.to(picture.dtype)
         return model.show(coded), model.speak(torch.stack((coded, coded), dim=1))
 

@@ -1,5 +1,7 @@
 """What the dimensions of a dual encoder must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -15,9 +17,3 @@ def check_model(config) -> None:
     if not config.image_proj:
         equal = config.embed_dim == config.vision_d_model
         require(equal, "--embed-dim must equal --vision-d-model")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

@@ -6,10 +6,7 @@ step follows from (seed, step), so training resumes exactly and does not depend 
 processes share a batch.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
@@ -17,11 +14,13 @@ import numpy as np
 from torch import Tensor
 
 from .config import Config
+from .corpus import corpus_folder, empty_corpus, fingerprint, read_record, write_record
 from .pictures import read_picture, to_tensor
+from .reading import files_at
 from .records import read_records
 from .samples import collate, synthetic_batch, written
 from .synthetic import SCENES, draw
-from .tokenizer import ByteTokenizer, Tokenizer
+from .tokenizer import load_tokenizer
 
 __all__ = ["Corpus", "prepare", "synthetic_batch"]
 
@@ -32,9 +31,7 @@ class Corpus:
     """Training and held-out pairs: dictionaries of `image`, where the picture is, and `text`."""
 
     def __init__(self, config: Config):
-        folder = corpus_folder(config)
-        record = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        self.config = config
+        self.config, record = config, read_record(config)
         self.tokenizer = load_tokenizer(config)
         self.train, self.val = record["train"], record["val"]
         for name, pairs in (("training", self.train), ("held-out", self.val)):
@@ -70,37 +67,24 @@ def load_picture(name: str, config: Config) -> np.ndarray:
     return read_picture(Path(name), size, channels)
 
 
-def load_tokenizer(config: Config) -> Tokenizer:
-    """The tokenizer of a run: bytes, or what `prepare` learned."""
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import BPETokenizer
-
-        return BPETokenizer(corpus_folder(config) / "tokenizer.json")
-    return ByteTokenizer()
-
-
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    path, source = folder / "corpus.json", fingerprint(config)
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["source"] == source:
+    source = fingerprint(config, files_at(config.data), "vocab_size")
+    if read_record(config).get("source") == source:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    empty_corpus(config)
     record = {"source": source, "train": [], "val": []}
     rng = Random(f"{config.seed}/split")
     for pair in records(config):
         record["val" if rng.random() < config.val_fraction else "train"].append(pair)
     if not record["train"]:
         raise ValueError(f'--data "{config.data}": no pairs of a picture and a text there')
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import train_bpe
+    if config.bpe:
+        from .bpe import learn_tokens
 
         words = ([v for k, v in pair.items() if k != "image"] for pair in record["train"])
-        texts = map("\n".join, words)
-        train_bpe(texts, config.vocab_size, folder / "tokenizer.json")
-    if len(load_tokenizer(config)) > config.vocab_size:
-        raise ValueError("--vocab-size is below the number of tokens of the tokenizer")
-    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        learn_tokens(map("\n".join, words), config)
+    write_record(config, record)
 
 
 def records(config: Config) -> Iterator[dict[str, str]]:
@@ -110,19 +94,3 @@ def records(config: Config) -> Iterator[dict[str, str]]:
     else:
         for number in Random(f"{config.seed}/order").sample(range(SCENES), SCENES):
             yield {"image": f"{BUILT_IN}{number}", **written(number)}
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the files' sizes and dates."""
-    settings = asdict(config)
-    parts = [settings[name] for name in ("data", "seed", "val_fraction", "vocab_size")]
-    if config.data and Path(config.data).exists():
-        path = Path(config.data)
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            parts += [str(file), file.stat().st_size, file.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"

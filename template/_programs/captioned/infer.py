@@ -17,13 +17,11 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus, load_picture, prepare
-from .model import build_model
-from .parallel import pick_device
 from .pictures import fitting, to_picture, to_tensor
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .samples import encode
 
 CELL, GAP, LINE = 96, 6, 16  # pixels: side of a picture, space around it, height of a caption
@@ -41,15 +39,7 @@ class Answer:
 @torch.inference_mode()
 def search(args: argparse.Namespace) -> tuple[Config, list[Answer], str]:
     """The answers to all queries, and a line on where they come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     prepare(config)
     corpus = Corpus(config)
     gallery = corpus.val[: args.gallery]
@@ -103,15 +93,11 @@ def write_csv(path: Path, answers: list[Answer]) -> None:
 
 def main() -> None:
     """Read the flags, search, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--text", action="append", help="a query; may be repeated")
     parser.add_argument("--queries", type=int, default=6, help="captions to search with")
     parser.add_argument("--gallery", type=int, default=64, help="held-out pictures to search")
     parser.add_argument("--top", type=int, default=5, help="pictures shown for each query")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         config, answers, origin = search(parser.parse_args())
     except ValueError as error:

@@ -1,12 +1,10 @@
 """Reading pairs: which picture goes with which text."""
 
-import csv
-import importlib.util
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from .pictures import SUFFIXES
+from .reading import dataset_rows, files_at, table_rows
 
 TABLES = (".csv", ".jsonl")
 PICTURE_KEYS = ("image", "picture", "file_name", "path", "filepath", "url")
@@ -23,34 +21,26 @@ def read_records(data: str, keep: Path) -> Iterator[dict[str, str]]:
     if path.is_file():
         yield from read_table(path)
     elif path.is_dir():
-        tables = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in TABLES]
+        tables = [p for p in files_at(data) if p.suffix.lower() in TABLES]
         for table in tables:
             yield from read_table(table)
         if not tables:
             yield from read_folder(path)
-    elif importlib.util.find_spec("datasets"):
-        yield from read_dataset(data, keep)
     else:
-        raise ValueError(
-            f'--data "{data}" is neither a file nor a folder; '
-            "for a Hugging Face dataset install the datasets package"
-        )
+        yield from read_dataset(data, keep)
 
 
 def read_table(path: Path) -> Iterator[dict[str, str]]:
     """The rows of a CSV or JSONL file; picture paths are relative to its folder."""
-    with open(path, encoding="utf-8", newline="") as file:
-        lines = (line for line in file if line.strip())
-        rows = csv.DictReader(file) if path.suffix.lower() == ".csv" else map(json.loads, lines)
-        for row in rows:
-            picture, text = pick(row, PICTURE_KEYS), pick(row, TEXT_KEYS)
-            if picture is None or text is None:
-                raise ValueError(
-                    f'--data "{path}": a row needs one of {", ".join(PICTURE_KEYS)} '
-                    f"and one of {', '.join(TEXT_KEYS)}"
-                )
-            words = {key: value for key, value in row.items() if isinstance(value, str)}
-            yield {**words, "image": str(path.parent / picture), "text": str(text)}
+    for row in table_rows(path):
+        picture, text = pick(row, PICTURE_KEYS), pick(row, TEXT_KEYS)
+        if picture is None or text is None:
+            raise ValueError(
+                f'--data "{path}": a row needs one of {", ".join(PICTURE_KEYS)} '
+                f"and one of {', '.join(TEXT_KEYS)}"
+            )
+        words = {key: value for key, value in row.items() if isinstance(value, str)}
+        yield {**words, "image": str(path.parent / picture), "text": str(text)}
 
 
 def pick(row: dict, keys: tuple[str, ...]) -> str | None:
@@ -68,10 +58,8 @@ def read_folder(folder: Path) -> Iterator[dict[str, str]]:
 
 def read_dataset(name: str, keep: Path) -> Iterator[dict[str, str]]:
     """The training split of a Hugging Face dataset with a picture and a text column."""
-    from datasets import load_dataset
-
     keep.mkdir(parents=True, exist_ok=True)
-    for index, row in enumerate(load_dataset(name, split="train")):
+    for index, row in enumerate(dataset_rows(name)):
         picture, text = pick(row, PICTURE_KEYS), pick(row, TEXT_KEYS)
         if picture is None or text is None:
             raise ValueError(f'--data "{name}": the dataset has no picture and text columns')

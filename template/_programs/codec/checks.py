@@ -1,5 +1,7 @@
 """What the dimensions of a codec must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -8,9 +10,3 @@ def check_model(config) -> None:
     require(0 <= config.codebook_decay < 1, "--codebook-decay must lie in [0, 1)")
     require(len(config.ratios) > 0 and min(config.ratios) > 0, "--ratios must be above 0")
     require(config.clip_samples >= 32, "--clip-samples must be at least 32")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

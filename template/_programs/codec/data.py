@@ -5,7 +5,6 @@ the name of a Hugging Face dataset with a column `audio`. The clips of a step fo
 (seed, step), so training resumes exactly and does not depend on how many processes share a batch.
 """
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .config import Config
+from .reading import dataset_rows
 from .synthetic import COUNT, synthesise
 from .wav import read_channels, resample
 
@@ -119,14 +119,7 @@ def pieces(path: Path, config: Config) -> list[Sound]:
 
 def dataset_sounds(config: Config) -> list[Sound]:
     """The sounds of a Hugging Face dataset."""
-    if importlib.util.find_spec("datasets") is None:
-        raise ValueError(
-            f'--data "{config.data}": no such file or folder; '
-            "for a Hugging Face dataset of that name: pip install datasets"
-        )
-    from datasets import load_dataset
-
-    rows = load_dataset(config.data, split="train")
+    rows = dataset_rows(config.data)
 
     def read(index: int) -> Tensor:
         audio = rows[index]["audio"]

@@ -16,14 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus, fit, mix, read_sound
 from .eval import bitrate
 from .measures import FLOOR, log_spectrum, signal_to_noise, spectral_distance
-from .model import build_model
-from .parallel import pick_device
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .wav import write_spectrogram, write_wav
 
 COLUMNS = 800  # of the picture, at most
@@ -45,15 +43,7 @@ def sound_to_code(args: argparse.Namespace, config: Config) -> Tensor:
 @torch.inference_mode()
 def restore(args: argparse.Namespace) -> list[str]:
     """Code and decode a sound, write what became of it, and return lines that say so."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    lines = []
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        lines.append("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
+    config, model, device, origin = load_run(args)
     sound = sound_to_code(args, config)[None]  # (1, C, N)
     codes = model.encode(sound.to(device))  # (1, Q, T)
     restored = model.decode(codes, model.level(sound.to(device)))[..., : sound.size(-1)].cpu()
@@ -63,13 +53,13 @@ def restore(args: argparse.Namespace) -> list[str]:
     write_wav(RESULTS / "restored.wav", restored[0], config.sample_rate)
     write_spectrogram(RESULTS / "spectrogram.png", picture(sound[0, 0], restored[0, 0]), 2)
     seconds = sound.size(-1) / config.sample_rate
-    lines.append(
-        f"{seconds:.2f} s of sound in {codes[0].numel():,} codes, {bitrate(config):,.0f} bits/s"
-    )
     distance = spectral_distance(restored, sound).item()
     ratio = signal_to_noise(restored, sound).item()
-    lines.append(f"log-spectral distance {distance:.2f} dB, signal-to-noise ratio {ratio:.2f} dB")
-    return lines
+    return [
+        f"[{origin}]",
+        f"{seconds:.2f} s of sound in {codes[0].numel():,} codes, {bitrate(config):,.0f} bits/s",
+        f"log-spectral distance {distance:.2f} dB, signal-to-noise ratio {ratio:.2f} dB",
+    ]
 
 
 def picture(original: Tensor, restored: Tensor) -> Tensor:
@@ -82,14 +72,10 @@ def picture(original: Tensor, restored: Tensor) -> Tensor:
 
 def main() -> None:
     """Read the flags, code, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--input", type=Path, help="a WAV file")
     parser.add_argument("--limit", type=int, default=12, help="held-out sounds without --input")
     parser.add_argument("--seconds", type=float, default=30.0, help="at most so much sound")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         lines = restore(parser.parse_args())
     except ValueError as error:

@@ -33,13 +33,17 @@ def bench(config: Config, predicted: dict[str, float], repeats: int = 5) -> Tabl
         "train_peak_bytes": ("peak memory of training", "bytes"),
     }
     measured = inference | training
+    compiled = {key: predicted.get(f"{key}_compiled") for key in training} if config.compile else {}
+    predicted = predicted | compiled
+    precision = "bf16" if workers.bf16 else "fp32"
+    mode = ", compiled" if config.compile else ""
     rows = []
     for key, (quantity, unit) in quantities.items():
         guess, value = predicted.get(key), measured[key]
         rows.append((quantity, unit, guess, value, value / guess if guess else None))
     return Table(
         title="Benchmark",
-        context=f"{device_name(workers.device)}, {'bf16' if workers.bf16 else 'fp32'} training",
+        context=f"{device_name(workers.device)}, {precision} training{mode}",
         columns=("quantity", "unit", "predicted", "measured", "measured / predicted"),
         rows=tuple(rows),
         figures=measured,

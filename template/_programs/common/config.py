@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from .checks import check_model, require
+from .checks import check_model
+from .refusals import require
 
 TINY = {
     "steps": 200,

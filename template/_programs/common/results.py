@@ -1,7 +1,8 @@
 """What this repository measures about itself: tables in `results/`, with their provenance."""
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,18 @@ class Table:
             for line in lines
         ]
         return "\n".join([f"{self.title} ({self.context})", *text])
+
+
+def save_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write rows with a cell for each column, or none, to `results/<name>.csv`."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.csv"
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        table.writerows(rows)
+    return path
 
 
 def read_tables() -> list[Table]:

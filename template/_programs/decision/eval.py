@@ -7,7 +7,6 @@ Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and 
 actions in held-out episodes. The mean return of the data is what mere imitation would give.
 """
 
-import argparse
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +14,13 @@ from torch import Tensor, nn
 
 from .acting import build_actor
 from .arena import Step, open_arena
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .parallel import Workers, join_workers, leave_workers
 from .playing import RandomActor, play
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 EPISODES = 50  # that an evaluation plays
 
@@ -129,22 +129,9 @@ def evaluate(run_dir: str, device: str = "auto", episodes: int = EPISODES) -> Ta
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
+    parser = run_parser(__doc__)
     parser.add_argument("--episodes", type=int, default=EPISODES, help="episodes to play")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device, args.episodes)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, parser)
 
 
 if __name__ == "__main__":

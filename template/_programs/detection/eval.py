@@ -9,7 +9,6 @@ intersection over union of at least 0.5, or of 0.5 to 0.95 in ten steps, average
 The other predictor finds one object a picture: the mean box, of the most frequent class.
 """
 
-import argparse
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,11 +17,12 @@ import torch
 from torch import nn
 
 from .answers import Answer, answers, guess, iou, truths
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
 RECALLS = np.linspace(0, 1, 101)
@@ -154,21 +154,7 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

@@ -16,29 +16,18 @@ import numpy as np
 import torch
 
 from .answers import answers, described, drawn, truths
-from .checkpoint import load_model, newest_run
-from .config import Config
 from .data import Corpus
 from .drawing import side_by_side
-from .model import build_model
-from .parallel import pick_device
 from .pictures import to_picture
 from .readers import read_image
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .targets import collate
 
 
 def detect(args: argparse.Namespace) -> tuple[list[list], list[dict], str]:
     """Rows of pictures to show, what was found in each, and where the answers come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     corpus = Corpus(config)
     if args.picture is None:
         batch = collate(config, [corpus.held_out(row) for row in range(args.count)])
@@ -69,15 +58,11 @@ def detect(args: argparse.Namespace) -> tuple[list[list], list[dict], str]:
 
 def main() -> None:
     """Read the flags, detect, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--picture", type=Path, help="picture to look at (default: held-out ones)")
     parser.add_argument("--count", type=int, default=6, help="held-out pictures to show")
     parser.add_argument("--threshold", type=float, default=0.5, help="least confidence to show")
     parser.add_argument("--side", type=int, default=256, help="pixels of a picture on the sheet")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
     try:
         rows, contents, origin = detect(args)

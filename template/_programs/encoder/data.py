@@ -6,10 +6,8 @@ them, trains the tokenizer where there is one to train, and writes token ids to
 does not depend on how many processes share a batch.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,19 +16,12 @@ from torch import Tensor
 
 from .codec import Codec
 from .config import Config
+from .corpus import corpus_folder, empty_corpus, fingerprint, read_record, write_record
 from .examples import SUFFIXES, collate, describe, encode, random_example, read_examples
-from .rows import table_files
-from .tokenizer import ByteTokenizer, Tokenizer
+from .reading import files_at
+from .tokenizer import ByteTokenizer, load_tokenizer
 
-DECIDING = (
-    "data",
-    "seed",
-    "val_fraction",
-    "vocab_size",
-    "text_length",
-    "num_classes",
-    "candidates",
-)
+DECIDING = ("vocab_size", "text_length", "num_classes", "candidates")  # what a corpus is made for
 
 
 class Corpus:
@@ -39,7 +30,7 @@ class Corpus:
     def __init__(self, config: Config):
         folder = corpus_folder(config)
         self.config = config
-        self.description = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        self.description = read_record(config)
         self.codec = load_codec(config)
         self.train = read_encoded(folder / "train.jsonl")
         self.val = read_encoded(folder / "val.jsonl")
@@ -77,15 +68,6 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
     return collate(config, codec, examples, draws)
 
 
-def load_tokenizer(config: Config) -> Tokenizer:
-    """The tokenizer of a run: bytes, or what `prepare` learned."""
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import BPETokenizer
-
-        return BPETokenizer(corpus_folder(config) / "tokenizer.json")
-    return ByteTokenizer()
-
-
 def load_codec(config: Config) -> Codec:
     """The tokenizer of a run with an encoder's special tokens."""
     codec = Codec(load_tokenizer(config))
@@ -96,24 +78,21 @@ def load_codec(config: Config) -> Codec:
 
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    source, record = fingerprint(config), folder / "corpus.json"
-    if record.exists():
-        if json.loads(record.read_text(encoding="utf-8"))["source"] == source:
-            return
-        record.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+    source = fingerprint(config, files_at(config.data, SUFFIXES), *DECIDING)
+    if read_record(config).get("source") == source:
+        return
+    folder = empty_corpus(config)
     if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import train_bpe
+        from .bpe import train_bpe, vocabulary
         from .examples import texts_of
 
         training = (example for example, held_out in split_examples(config) if not held_out)
         texts = (text for example in training for text in texts_of(example))
-        train_bpe(texts, config.vocab_size - Codec.added, folder / "tokenizer.json")
+        train_bpe(texts, config.vocab_size - Codec.added, vocabulary(config))
     codec = load_codec(config)
     description = {"source": source} | describe(config)
     write_examples(config, codec, description, folder)
-    record.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    write_record(config, description)
 
 
 def write_examples(config: Config, codec: Codec, description: dict[str, Any], folder: Path) -> None:
@@ -144,18 +123,3 @@ def read_encoded(path: Path) -> list[dict[str, Any]]:
     """The examples of one file."""
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file]
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the files' sizes and dates."""
-    settings = asdict(config)
-    parts = [settings[name] for name in DECIDING if name in settings]
-    if config.data and Path(config.data).exists():
-        for path in table_files(config.data, SUFFIXES):
-            parts += [str(path), path.stat().st_size, path.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"

@@ -19,7 +19,8 @@ QUANTITIES = {
 def measure_inference(
     model: nn.Module, config: Config, workers: Workers, repeats: int
 ) -> dict[str, float]:
-    """Time to read one text of `text_length` tokens."""
+    """Time to read one text of `text_length` tokens; memory peaks at the longest."""
     text = workers.move(synthetic_batch(config, 1, config.seed))["tokens"][:1]
     seconds = median_seconds(lambda: model(text), workers.device, repeats)
+    model(torch.zeros(1, config.context_length, dtype=torch.long, device=workers.device))
     return {"latency_s": seconds, "samples_per_s": 1 / seconds}

@@ -1,7 +1,6 @@
 """A trained encoder with its tokenizer, ready to read texts."""
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
 from .codec import Codec
 from .config import Config
-from .data import corpus_folder, load_codec
-from .model import build_model
-from .parallel import pick_device
+from .corpus import read_record
+from .data import load_codec
+from .runs import load_run
 
 
 @dataclass(frozen=True)
@@ -36,31 +34,10 @@ class Trained:
 
 def load_trained(args: argparse.Namespace) -> Trained:
     """The newest checkpoint of `--run-dir`; before any training, the untrained tiny model."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        description = {}
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        record = corpus_folder(config) / "corpus.json"
-        description = json.loads(record.read_text(encoding="utf-8"))
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     if device.type == "cuda":
         model = model.bfloat16()
-    return Trained(config, model, load_codec(config), device, description, origin)
-
-
-def run_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the flags that say which run to read and where to compute."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    return parser
+    return Trained(config, model, load_codec(config), device, read_record(config), origin)
 
 
 def read_lines(path: Path) -> list[str]:

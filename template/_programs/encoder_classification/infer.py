@@ -13,7 +13,8 @@ from pathlib import Path
 
 from .data import held_out_examples
 from .results import RESULTS
-from .trained import load_trained, read_lines, run_parser
+from .runs import run_parser
+from .trained import load_trained, read_lines
 
 COLUMNS = ("text", "label", "probability")
 

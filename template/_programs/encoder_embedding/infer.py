@@ -19,7 +19,8 @@ from torch import Tensor
 
 from .data import held_out_examples
 from .results import RESULTS
-from .trained import Trained, load_trained, read_lines, run_parser
+from .runs import run_parser
+from .trained import Trained, load_trained, read_lines
 
 BATCH = 64
 

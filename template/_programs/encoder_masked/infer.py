@@ -17,7 +17,8 @@ import torch
 from .codec import Codec
 from .data import held_out_examples
 from .results import RESULTS
-from .trained import load_trained, run_parser
+from .runs import run_parser
+from .trained import load_trained
 
 GAP = "_"
 

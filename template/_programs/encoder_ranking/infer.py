@@ -14,7 +14,8 @@ from pathlib import Path
 from .data import held_out_examples
 from .examples import pairs_batch
 from .results import RESULTS
-from .trained import load_trained, read_lines, run_parser
+from .runs import run_parser
+from .trained import load_trained, read_lines
 
 COLUMNS = ("rank", "score", "passage")
 

@@ -44,9 +44,9 @@ class Corpus:
         self.val = [films[i] for i in sorted(order[:held_out])]
         self.train = [films[i] for i in sorted(order[held_out:])]
         if config.reads_text:
-            from .texts import Prompts
+            from .tokenizer import load_tokenizer
 
-            self.prompts = Prompts(config)
+            self.tokenizer = load_tokenizer(config)
 
     def train_batch(self, step: int, rows: range) -> dict[str, Tensor]:
         """Clips `rows` of the step's global batch; see `stack`."""
@@ -71,7 +71,10 @@ class Corpus:
         clips = [fit_clip(film.read(), at, self.config) for film, at in chosen]
         batch = {"video": torch.stack(clips)}
         if self.config.reads_text:
-            batch["tokens"] = self.prompts(film.text for film, _ in chosen)
+            from .prompts import encode
+
+            texts = (film.text for film, _ in chosen)
+            batch["tokens"] = encode(texts, self.tokenizer, self.config)
         return batch | stacked(noises)
 
 
@@ -126,8 +129,8 @@ def prepare(config: Config) -> None:
     if len(films) < 2:
         raise ValueError(f'--data "{config.data}": {len(films)} clips are not enough to train on')
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-    if config.reads_text:
-        from .texts import learn_tokens
+    if config.bpe:
+        from .bpe import learn_tokens
 
         learn_tokens((film.text for film in films), config)
 

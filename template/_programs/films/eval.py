@@ -9,65 +9,33 @@ prompts, and compared with the held-out clips: sliced distances of frames, and o
 from one to the next. Noise in the place of the clips is the trivial sample.
 """
 
-import argparse
-from dataclasses import dataclass
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .diffusion import denoising_loss
 from .distance import clip_distances
+from .losses import Score, mean_loss, score
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 from .samples import generate
 
 MADE = 48  # clips that are made and compared
 
 
-@dataclass(frozen=True)
-class Score:
-    """Squared errors over some clips."""
-
-    squares: float
-    clips: int
-
-    @property
-    def loss(self) -> float:
-        """Mean squared error."""
-        return self.squares / self.clips
-
-
-@torch.no_grad()
-def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Score:
-    """A model's score on the first `limit` held-out clips, in every process the same."""
-    squares, clips = 0.0, 0
-    training = model.training
-    model.eval()
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
-        count = len(batch["video"])
-        with workers.autocast():
-            squares += model.loss(workers.move(batch)).item() * count
-        clips += count
-    model.train(training)
-    return Score(squares, clips)
-
-
-@torch.no_grad()
-def zero_score(model: nn.Module, corpus: Corpus, limit: int | None = None) -> Score:
+def zero_score(model: nn.Module, corpus: Corpus, workers: Workers) -> Score:
     """The same for a denoiser that answers zero."""
-    device, squares, clips = next(model.parameters()).device, 0.0, 0
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
-        clean = model.encode(batch["video"].to(device))
-        noise, quantiles = batch["noise"].to(device), batch["quantiles"].to(device)
-        loss = denoising_loss(
-            corpus.config, lambda noisy, _: torch.zeros_like(noisy), clean, noise, quantiles
-        )
-        squares += loss.item() * len(clean)
-        clips += len(clean)
-    return Score(squares, clips)
+
+    def loss_of(batch: dict[str, Tensor]) -> Tensor:
+        batch = workers.move(batch)
+        clean, noise = model.encode(batch["video"]), batch["noise"]
+        zero = torch.zeros_like(noise)
+        return denoising_loss(corpus.config, lambda *_: zero, clean, noise, batch["quantiles"])
+
+    return mean_loss(loss_of, corpus)
 
 
 def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
@@ -76,7 +44,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
     config, model, steps = load_model(run_dir, workers.device)
     prepare(config)
     corpus = Corpus(config)
-    found, zero = score(model, corpus, workers), zero_score(model, corpus)
+    found, zero = score(model, corpus, workers), zero_score(model, corpus, workers)
     films = corpus.val[:made]
     real = corpus.stack([(film, 0.0) for film in films], [{}] * len(films))["video"]
     clips = generate(model, config, films, real, seed=config.seed)
@@ -87,7 +55,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
     noise_frames, noise_motion = clip_distances(noise, real)
     return Table(
         title="Held-out evaluation",
-        context=f"{run_dir} after {steps:,} steps, {found.clips:,} clips, {len(films)} made",
+        context=f"{run_dir} after {steps:,} steps, {found.samples:,} clips, {len(films)} made",
         columns=("predictor", "denoising loss", "distance of frames", "distance of motion"),
         rows=(
             ("this model", found.loss, frames, motion),
@@ -95,7 +63,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
         ),
         figures={
             "steps": steps,
-            "clips": found.clips,
+            "clips": found.samples,
             "loss": found.loss,
             "zero_loss": zero.loss,
             "frame_distance": frames,
@@ -108,22 +76,9 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
+    parser = run_parser(__doc__)
     parser.add_argument("--made", type=int, default=MADE, help="clips to make and compare")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device, args.made)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, parser)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,15 @@ it. Before any training the untrained tiny model answers.
 """
 
 import argparse
-from pathlib import Path
 
 import torch
 
-from .checkpoint import load_model, newest_run
 from .clips import fit_clip
 from .config import Config
 from .data import Corpus, Film, prepare
 from .diffusion import SAMPLERS
-from .model import build_model
-from .parallel import pick_device
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .samples import contact_sheet, generate, write_animation
 
 
@@ -45,15 +42,7 @@ def wanted(args: argparse.Namespace, config: Config) -> list[Film]:
 @torch.inference_mode()
 def make_clips(args: argparse.Namespace) -> tuple[Config, list[Film], torch.Tensor, str]:
     """The configuration, what was wanted, the clips, and a line on where they come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, _, origin = load_run(args)
     prepare(config)
     films = wanted(args, config)
     clips = torch.stack([fit_clip(film.read(), 0.0, config) for film in films])
@@ -63,13 +52,12 @@ def make_clips(args: argparse.Namespace) -> tuple[Config, list[Film], torch.Tens
 
 def read_flags(config: type[Config]) -> argparse.ArgumentParser:
     """The flags of a model with this configuration."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     if config.reads_text:
         parser.add_argument("--text", action="append", help="a prompt; may be repeated")
     if config.conditioned:
+        from pathlib import Path
+
         parser.add_argument("--input", type=Path, help="a picture, a clip, or a folder of either")
     steps = f"denoising steps (full preset: {config.sampling_steps})"
     scale = f"guidance scale, 1 for none (full preset: {config.guidance_scale:g})"
@@ -78,7 +66,6 @@ def read_flags(config: type[Config]) -> argparse.ArgumentParser:
     parser.add_argument("--guidance", type=float, help=scale)
     parser.add_argument("--sampler", choices=SAMPLERS, default="ddim", help="how to denoise")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     return parser
 
 

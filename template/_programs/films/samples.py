@@ -38,9 +38,11 @@ def generate(
         noise = torch.stack([noise_for(config, seed, first + i) for i in range(len(part))])
         told = {}
         if config.reads_text:
-            from .texts import Prompts
+            from .prompts import encode
+            from .tokenizer import load_tokenizer
 
-            told["tokens"] = Prompts(config)(film.text for film in part).to(device)
+            texts = (film.text for film in part)
+            told["tokens"] = encode(texts, load_tokenizer(config), config).to(device)
         if config.conditioned:
             start = clips[first : first + BATCH, : config.given_frames]
             told["start"] = start.to(device)

@@ -10,15 +10,10 @@ weighted quantile loss is relative to the size of the values. Coverage is the sh
 between the first and the last decile: 0.8 would be exact.
 """
 
-import argparse
-from dataclasses import dataclass
-
-import torch
-from torch import nn
-
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
+from .losses import score
 from .measures import (
     Score,
     last_season,
@@ -27,29 +22,9 @@ from .measures import (
     model_forecasts,
     naive_forecasts,
 )
-from .parallel import Workers, join_workers, leave_workers
+from .parallel import join_workers, leave_workers
 from .results import Table
-
-
-@dataclass(frozen=True)
-class Loss:
-    """The loss of training on some held-out windows."""
-
-    loss: float
-
-
-@torch.no_grad()
-def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Loss:
-    """A model's loss on the first `limit` held-out windows, in every process the same."""
-    training = model.training
-    model.eval()
-    total, count = 0.0, 0
-    for batch in corpus.val_batches(8 * corpus.config.micro_batch, limit):
-        with workers.autocast():
-            loss = model.loss(workers.move(batch))
-        total, count = total + loss.item() * len(batch["past"]), count + len(batch["past"])
-    model.train(training)
-    return Loss(total / count)
+from .runs import evaluate_run, run_parser
 
 
 def evaluate(run_dir: str, device: str = "auto") -> Table:
@@ -104,21 +79,7 @@ def cells(found: Score) -> tuple[float | None, ...]:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

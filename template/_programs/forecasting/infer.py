@@ -9,20 +9,18 @@ end of the series of the run, which is drawn beside the forecast. Before any tra
 untrained tiny model.
 """
 
-import argparse
 import csv
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import open_series
-from .model import build_model, levels
-from .parallel import pick_device
+from .model import levels
 from .plot import BLUE, Line, Panel, draw
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .series import Series, read_table
 
 SHOWN = 6  # panels of the picture, at most
@@ -89,23 +87,11 @@ def panel(config: Config, series: Series, column: int, end: int, answer: np.ndar
 
 def main() -> None:
     """Read the flags, forecast, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--series", help="CSV with a column per variable (default: the run's own)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
     try:
-        if run_dir is None:
-            config = Config.tiny()
-            model = build_model(config).to(device).eval()
-            origin = "untrained tiny model (no run below runs/ yet; train first)"
-        else:
-            config, model, steps = load_model(run_dir, device)
-            origin = f"{run_dir} after {steps:,} steps"
+        config, model, device, origin = load_run(args)
         asked = chosen(config, args.series)
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")

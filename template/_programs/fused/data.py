@@ -8,11 +8,7 @@ writes `<run_dir>/corpus/`; the batch of a step follows from (seed, step), so tr
 exactly and does not depend on how many processes share a batch.
 """
 
-import csv
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -24,6 +20,8 @@ from torch import Tensor
 
 from . import synthetic
 from .config import Config
+from .corpus import empty_corpus, fingerprint, read_record, write_record
+from .reading import files_at, table_rows
 
 BUILT_IN = 8_000  # samples of the built-in data
 Row = dict[str, Any]
@@ -33,9 +31,7 @@ class Corpus:
     """Training and held-out samples; `mean` and `deviation` are those of the training values."""
 
     def __init__(self, config: Config):
-        folder = corpus_folder(config)
-        record = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        self.config = config
+        self.config, record = config, read_record(config)
         self.train, self.val = record["train"], record["val"]
         self.classes, self.groups = record["classes"], record["groups"]
         self.mean, self.deviation = record["mean"], record["deviation"]
@@ -107,11 +103,10 @@ def outputs_of(config: Config) -> tuple[str, ...]:
 
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    path, source = folder / "corpus.json", fingerprint(config)
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["source"] == source:
+    source = fingerprint(config, files_at(config.data), "vocab_size", "num_classes")
+    if read_record(config).get("source") == source:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    empty_corpus(config)
     parts: dict[str, list[Row]] = {"train": [], "val": []}
     rng = Random(f"{config.seed}/split")
     for row in records(config):
@@ -133,10 +128,11 @@ def prepare(config: Config) -> None:
         record["mean"] = mean
         spread = (sum((v - mean) ** 2 for v in values) / len(values)) ** 0.5
         record["deviation"] = spread or 1.0
-    if config.reads_text:
-        texts = (row["text"] for row in parts["train"])
-        reader("text").learn_tokenizer(texts, config)
-    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    if config.bpe:
+        from .bpe import learn_tokens
+
+        learn_tokens((row["text"] for row in parts["train"]), config)
+    write_record(config, record)
 
 
 def records(config: Config) -> Iterator[Row]:
@@ -166,35 +162,16 @@ def read_table(path: Path, columns: Iterable[str]) -> Iterator[Row]:
     """The rows of a CSV or JSONL file, with paths made whole; `columns` must be there."""
     if not path.is_file() or path.suffix.lower() not in (".csv", ".jsonl"):
         raise ValueError(f'--data "{path}" is neither a CSV nor a JSONL file')
-    with open(path, encoding="utf-8", newline="") as file:
-        lines = (line for line in file if line.strip())
-        rows = csv.DictReader(file) if path.suffix.lower() == ".csv" else map(json.loads, lines)
-        for row in rows:
-            row = {name: value for name, value in row.items() if value not in (None, "")}
-            if "group" not in row and "label" in row:
-                row["group"] = row["label"]
-            missing = [name for name in columns if name not in row]
-            if missing:
-                raise ValueError(f'--data "{path}": a row has no {" and no ".join(missing)}')
-            words = {n: str(row[n]) for n in ("text", "label", "value", "group") if n in row}
-            files = {n: str(path.parent / row[n]) for n in ("image", "audio") if n in row}
-            yield words | files
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the file's size and date."""
-    settings = asdict(config)
-    names = ("data", "seed", "val_fraction", "vocab_size", "num_classes")
-    parts = [settings.get(name) for name in names]
-    if config.data and Path(config.data).exists():
-        file = Path(config.data)
-        parts += [file.stat().st_size, file.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"
+    for row in table_rows(path):
+        row = {name: value for name, value in row.items() if value not in (None, "")}
+        if "group" not in row and "label" in row:
+            row["group"] = row["label"]
+        missing = [name for name in columns if name not in row]
+        if missing:
+            raise ValueError(f'--data "{path}": a row has no {" and no ".join(missing)}')
+        words = {n: str(row[n]) for n in ("text", "label", "value", "group") if n in row}
+        files = {n: str(path.parent / row[n]) for n in ("image", "audio") if n in row}
+        yield words | files
 
 
 def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Tensor]:

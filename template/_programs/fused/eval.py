@@ -8,29 +8,21 @@ error of values beside their mean, and recall@1, the share of embeddings whose n
 of their group, beside chance. The loss is the sum over the outputs.
 """
 
-import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
+from .heads import measure_heads
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
+from .scores import Score
 
 Tensors = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Score:
-    """The mean loss, and every measure by its name."""
-
-    loss: float
-    samples: int
-    measures: dict[str, float]
 
 
 @torch.no_grad()
@@ -51,28 +43,12 @@ def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None 
             found.setdefault(name, []).append(output.float().cpu())
     model.train(training)
     joined = {name: torch.cat(pieces) for name, pieces in found.items()}
-    return Score(total / samples, samples, measure(joined, targets, corpus, corpus.config))
+    return Score(total / samples, samples, measure_heads(joined, targets, corpus, corpus.config))
 
 
 def targets_of(corpus: Corpus, limit: int | None) -> dict[str, Tensor]:
     """What is right for the first `limit` held-out samples."""
     return corpus.targets(corpus.val[:limit])
-
-
-def measure(found: Tensors, right: Tensors, corpus: Corpus, config: Config) -> dict[str, float]:
-    """How good outputs are; values are measured in their own unit."""
-    measures = {}
-    if config.gives_label:
-        hits = found["label"].argmax(dim=-1) == right["labels"]
-        measures["accuracy"] = hits.float().mean().item()
-    if config.gives_value:
-        errors = (found["value"] - right["values"]).abs() * corpus.deviation
-        measures["mean absolute error"] = errors.mean().item()
-    if config.gives_embedding:
-        cosines = (found["embedding"] @ found["embedding"].T).fill_diagonal_(-2.0)
-        nearest = right["groups"][cosines.argmax(dim=1)]
-        measures["recall@1"] = (nearest == right["groups"]).float().mean().item()
-    return measures
 
 
 def trivial(right: Tensors, corpus: Corpus, config: Config) -> dict[str, float]:
@@ -114,21 +90,7 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

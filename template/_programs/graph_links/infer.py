@@ -10,20 +10,15 @@ graph with the same features. Before any training the untrained tiny model answe
 """
 
 import argparse
-import csv
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import torch
 
-from .checkpoint import load_model, newest_run
-from .config import Config
 from .data import Corpus
 from .drawing import draw
-from .model import build_model
-from .parallel import pick_device
-from .results import RESULTS
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 
 DRAWN = 140  # nodes of the drawing
 
@@ -31,15 +26,9 @@ DRAWN = 140  # nodes of the drawing
 @torch.inference_mode()
 def find_links(args: argparse.Namespace) -> list[dict[str, str]]:
     """A row for each pair that was asked about, likeliest first; writes the drawing."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(data=args.data or "")
-        model = build_model(config).to(device).eval()
-        print("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
-        config = replace(config, data=args.data or config.data)
+    config, model, device, origin = load_run(args)
+    print(f"[{origin}]")
+    config = replace(config, data=args.data or config.data)
     corpus = Corpus(config)
     asked = []
     for batch in corpus.val_batches(config.micro_batch):
@@ -72,23 +61,15 @@ def find_links(args: argparse.Namespace) -> list[dict[str, str]]:
 
 def main() -> None:
     """Read the flags, judge, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--data", help="folder with nodes.csv and edges.csv")
     parser.add_argument("--limit", type=int, default=12, help="at most so many lines are printed")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
     try:
         rows = find_links(args)
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "predictions.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=["source", "target", "probability", "linked"])
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("predictions", rows)
     for row in rows[: args.limit]:
         truth = "linked" if row["linked"] == "yes" else "not linked"
         print(f"{row['source']} - {row['target']}: {row['probability']}, {truth}")

@@ -6,14 +6,13 @@ with a label. The nodes of a step and what is read around them follow from (seed
 resumes exactly and does not depend on how many processes share a batch.
 """
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import torch
 from torch import Tensor
 
+from .classes import save_class_names
 from .config import Config
 from .graph import Graph, hops, random_pieces
 from .synthetic import community_graph
@@ -83,10 +82,7 @@ def prepare(config: Config) -> None:
     corpus = Corpus(config)
     if not corpus.train or not corpus.val:
         raise ValueError(f'--data "{config.data}": no labelled nodes to train on and to hold out')
-    folder = Path(config.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(corpus.classes, indent=2) + "\n"
-    (folder / "classes.json").write_text(text, encoding="utf-8")
+    save_class_names(config, corpus.classes)
 
 
 def find_graph(config: Config) -> tuple[Graph, Tensor, list[str], list[str], list[str]]:

@@ -10,21 +10,16 @@ graph with the same features. Before any training the untrained tiny model answe
 """
 
 import argparse
-import csv
-import json
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import torch
 
-from .checkpoint import load_model, newest_run
-from .config import Config
+from .classes import read_class_names
 from .data import Corpus
 from .drawing import draw
-from .model import build_model
-from .parallel import pick_device
-from .results import RESULTS
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 
 DRAWN = 140  # nodes of the drawing
 
@@ -32,19 +27,11 @@ DRAWN = 140  # nodes of the drawing
 @torch.inference_mode()
 def name_nodes(args: argparse.Namespace) -> list[dict[str, str]]:
     """A row for each node that was not trained on; writes the drawing."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(data=args.data or "")
-        model = build_model(config).to(device).eval()
-        print("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
-        config = replace(config, data=args.data or config.data)
+    config, model, device, origin = load_run(args)
+    print(f"[{origin}]")
+    config = replace(config, data=args.data or config.data)
     corpus = Corpus(config)
-    classes = corpus.classes
-    if run_dir is not None:
-        classes = json.loads((Path(run_dir) / "classes.json").read_text(encoding="utf-8"))
+    classes = read_class_names(config, corpus.classes)
     everyone = list(range(len(corpus.graph)))
     batch = {name: tensor.to(device) for name, tensor in corpus.whole(everyone).items()}
     scores = model(batch).float().cpu()[:, : len(classes)]
@@ -76,23 +63,15 @@ def name_nodes(args: argparse.Namespace) -> list[dict[str, str]]:
 
 def main() -> None:
     """Read the flags, name, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--data", help="folder with nodes.csv and edges.csv")
     parser.add_argument("--limit", type=int, default=12, help="at most so many lines are printed")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
     try:
         rows = name_nodes(args)
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "predictions.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=["node", "predicted", "probability", "label"])
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("predictions", rows)
     for row in rows[: args.limit]:
         truth = f", labelled {row['label']}" if row["label"] else ""
         print(f"{row['node']}: {row['predicted']} ({row['probability']}){truth}")

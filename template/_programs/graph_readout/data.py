@@ -176,8 +176,10 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
     samples = []
     for _ in range(batch_size):
         features = torch.randn(nodes, config.node_features, generator=generator)
-        pairs = torch.randint(nodes, (4 * nodes, 2), generator=generator)
-        samples.append(sample_of(features, pairs.tolist()))
+        sources = torch.randint(nodes - 1, (config.degree * nodes,), generator=generator)
+        targets = torch.arange(nodes).repeat(config.degree)
+        sources = sources + (sources >= targets)  # no edge from a node to itself
+        samples.append(Sample(features, torch.stack((sources, targets)), {}))
     batch = union(samples)
     if config.gives_label:
         labels = torch.randint(config.num_classes, (batch_size,), generator=generator)

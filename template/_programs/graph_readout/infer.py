@@ -10,7 +10,6 @@ Before any training the untrained tiny model answers.
 """
 
 import argparse
-import csv
 import json
 from pathlib import Path
 
@@ -18,13 +17,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus, Sample, read_graphs, union
 from .drawing import draw, sheet
-from .model import build_model
-from .parallel import pick_device
-from .results import RESULTS
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 from .synthetic import class_names
 
 DRAWN = 8  # graphs
@@ -34,14 +31,8 @@ MOST_NODES = 200  # of a drawing
 @torch.inference_mode()
 def judge(args: argparse.Namespace) -> list[dict[str, str]]:
     """A row for each graph; writes the arrays and the drawings."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        print("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
+    config, model, device, origin = load_run(args)
+    print(f"[{origin}]")
     if args.input is None:
         samples = Corpus(config).val[: args.limit]
     else:
@@ -56,13 +47,13 @@ def judge(args: argparse.Namespace) -> list[dict[str, str]]:
     ]
     captions: list[list[str]] = [[] for _ in rows]
     if config.gives_label:
-        classes = meaning(run_dir, config)["classes"]
+        classes = meaning(config)["classes"]
         shares, picks = outputs["label"][:, : len(classes)].softmax(dim=-1).max(dim=-1)
         for row, caption, share, pick in zip(rows, captions, shares, picks, strict=True):
             row |= {"predicted label": classes[pick], "probability": f"{share:.4f}"}
             caption.append(classes[pick])
     if config.gives_value:
-        scale = meaning(run_dir, config)
+        scale = meaning(config)
         values = outputs["value"] * scale["deviation"] + scale["mean"]
         for row, caption, value in zip(rows, captions, values, strict=True):
             row["predicted value"] = f"{value:.4g}"
@@ -84,11 +75,12 @@ def judge(args: argparse.Namespace) -> list[dict[str, str]]:
     return rows
 
 
-def meaning(run_dir: Path | None, config: Config) -> dict:
+def meaning(config: Config) -> dict:
     """What a run's answers mean: the names of classes, mean and deviation of values."""
-    if run_dir is None:
-        return {"classes": class_names(config), "mean": 0.0, "deviation": 1.0}
-    return json.loads((Path(run_dir) / "answers.json").read_text(encoding="utf-8"))
+    path = Path(config.run_dir) / "answers.json"
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {"classes": class_names(config), "mean": 0.0, "deviation": 1.0}
 
 
 def picture(sample: Sample, caption: str) -> Image.Image:
@@ -101,22 +93,14 @@ def picture(sample: Sample, caption: str) -> Image.Image:
 
 def main() -> None:
     """Read the flags, judge, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--input", type=Path, help="JSONL of graphs (default: held-out ones)")
     parser.add_argument("--limit", type=int, default=24, help="at most so many graphs")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         rows = judge(parser.parse_args())
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "predictions.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("predictions", rows)
     for row in rows[:8]:
         print("; ".join(f"{name}: {value}" for name, value in row.items() if value))
     print(f"wrote {path}, {RESULTS / 'outputs.npz'} and {RESULTS / 'graphs.png'}")

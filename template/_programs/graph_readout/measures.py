@@ -1,16 +1,12 @@
 """How good the answers about held-out graphs are."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
-from .config import Config
 from .data import Corpus
+from .heads import measure_heads
 from .parallel import Workers
 from .scores import Score
-
-Tensors = Mapping[str, Tensor]
 
 
 @torch.no_grad()
@@ -31,23 +27,7 @@ def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None 
     model.train(training)
     joined = {name: torch.cat(pieces) for name, pieces in found.items()}
     right = corpus.targets(corpus.val[:limit])
-    return Score(total / graphs, graphs, measure(joined, right, corpus, corpus.config))
-
-
-def measure(found: Tensors, right: Tensors, corpus: Corpus, config: Config) -> dict[str, float]:
-    """How good outputs are; values are measured in their own unit."""
-    measures = {}
-    if config.gives_label:
-        hits = found["label"].argmax(dim=-1) == right["labels"]
-        measures["accuracy"] = hits.float().mean().item()
-    if config.gives_value:
-        errors = (found["value"] - right["values"]).abs() * corpus.deviation
-        measures["mean absolute error"] = errors.mean().item()
-    if config.gives_embedding:
-        cosines = (found["embedding"] @ found["embedding"].T).fill_diagonal_(-2.0)
-        nearest = right["groups"][cosines.argmax(dim=1)]
-        measures["recall@1"] = (nearest == right["groups"]).float().mean().item()
-    return measures
+    return Score(total / graphs, graphs, measure_heads(joined, right, corpus, corpus.config))
 
 
 def trivial(corpus: Corpus) -> dict[str, Score]:

@@ -115,14 +115,15 @@ def random_pieces(config: Config, count: int, seeds: int, seed: int) -> dict[str
         around += ring
     nodes = max(2, min(seeds * around, config.num_nodes))
     generator = torch.Generator().manual_seed(seed)
-    sources = torch.randint(nodes - 1, (count, 4 * nodes), generator=generator)
-    targets = torch.arange(nodes).repeat(4).expand(count, -1)
+    shape = (count, config.degree * nodes)
+    sources = torch.randint(nodes - 1, shape, generator=generator)
+    targets = torch.arange(nodes).repeat(config.degree).expand(count, -1)
     sources = sources + (sources >= targets)  # no edge from a node to itself
     starts = nodes * torch.arange(count).unsqueeze(1)
     edges = torch.stack((sources + starts, targets + starts)).flatten(1)  # (2, E)
     return {
         "nodes": torch.randn(count * nodes, config.node_features, generator=generator),
         "edges": edges,
-        "degree": torch.full((count * nodes,), 4.0),
+        "degree": torch.full((count * nodes,), float(config.degree)),
         "starts": starts.squeeze(1),
     }

@@ -1,5 +1,7 @@
 """What the dimensions of a graph network must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -9,9 +11,3 @@ def check_model(config) -> None:
             "--d-model must be --n-heads times --head-dim",
         )
     require(config.num_nodes >= 2, "--num-nodes must be at least 2")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

@@ -9,15 +9,14 @@ beside the checkpoints. The trivial predictors know how often each answer occurs
 more. The loss is the one of training.
 """
 
-import argparse
-
 from .blind import without_edges
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .measures import score, trivial
 from .parallel import join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 
 def evaluate(run_dir: str, device: str = "auto", blind_steps: int | None = None) -> Table:
@@ -52,24 +51,11 @@ def evaluate(run_dir: str, device: str = "auto", blind_steps: int | None = None)
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser = run_parser(__doc__)
     parser.add_argument(
         "--blind-steps", type=int, help="training steps of the network without edges (as many)"
     )
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device, args.blind_steps)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, parser)
 
 
 if __name__ == "__main__":

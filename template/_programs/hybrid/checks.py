@@ -1,5 +1,7 @@
 """What the dimensions of a hybrid model must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -13,9 +15,3 @@ def check_model(config) -> None:
     require(
         config.train_length <= config.context_length, "--train-length is above --context-length"
     )
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

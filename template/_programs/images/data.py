@@ -7,9 +7,6 @@ are needed, so nothing is copied; training resumes exactly, because the batch of
 (seed, step) alone.
 """
 
-import csv
-import importlib.util
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,8 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .classes import read_class_names, save_class_names
 from .config import Config
 from .pictures import picture_files, read_picture, to_tensor
+from .reading import dataset_rows, table_rows
 from .synthetic import CLASSES, synthetic_picture
 
 SYNTHETIC = 6_000  # built-in pictures
@@ -78,10 +77,8 @@ class HubPictures:
     """The training split of a Hugging Face dataset."""
 
     def __init__(self, config: Config):
-        from datasets import load_dataset
-
         self.config = config
-        self.rows = load_dataset(config.data, split="train")
+        self.rows = dataset_rows(config.data)
         self.names = self.rows.features["label"].names
 
     def __len__(self) -> int:
@@ -152,24 +149,15 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
 def prepare(config: Config) -> None:
     """Check the pictures that `config` asks for, and note the names of their classes."""
     corpus = Corpus(config)
-    if len(corpus.names) > config.num_classes:
-        raise ValueError(
-            f"--num-classes is {config.num_classes}; the pictures have {len(corpus.names)} classes"
-        )
+    save_class_names(config, corpus.names)
     for split, indices in (("training", corpus.train), ("held-out", corpus.val)):
         if not indices:
             raise ValueError(f'--data "{config.data}" leaves no {split} pictures: it has too few')
-    folder = Path(config.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(corpus.names, indent=2, ensure_ascii=False) + "\n"
-    (folder / "classes.json").write_text(text, encoding="utf-8")
 
 
 def class_names(config: Config) -> list[str]:
     """The names of a run's classes; those of the built-in pictures before any training."""
-    path = Path(config.run_dir) / "classes.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else list(CLASSES)
-    return known + [f"class {i}" for i in range(len(known), config.num_classes)]
+    return read_class_names(config, CLASSES)
 
 
 def open_pictures(config: Config) -> Pictures:
@@ -181,11 +169,6 @@ def open_pictures(config: Config) -> Pictures:
         return FilePictures(config, listed_files(path))
     if path.is_dir():
         return FilePictures(config, sorted_files(path))
-    if importlib.util.find_spec("datasets") is None:
-        raise ValueError(
-            f'--data "{config.data}": no such file or folder; '
-            "for a Hugging Face dataset of that name: pip install datasets"
-        )
     return HubPictures(config)
 
 
@@ -198,9 +181,8 @@ def sorted_files(folder: Path) -> list[tuple[Path, str]]:
 
 
 def listed_files(table: Path) -> list[tuple[Path, str]]:
-    """The pictures that a CSV with columns `path` and `label` lists; paths start beside it."""
-    with open(table, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"path", "label"} <= set(reader.fieldnames or ()):
-            raise ValueError(f'--data "{table}": needs the columns path and label')
-        return [(table.parent / row["path"], row["label"]) for row in reader]
+    """The pictures that a table with columns `path` and `label` lists; paths start beside it."""
+    rows = list(table_rows(table))
+    if not rows or not {"path", "label"} <= rows[0].keys():
+        raise ValueError(f'--data "{table}": needs the columns path and label')
+    return [(table.parent / row["path"], row["label"]) for row in rows]

@@ -15,13 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus, class_names
-from .model import build_model
-from .parallel import pick_device
 from .pictures import contact_sheet, picture_files, read_picture, to_picture, to_tensor
 from .results import RESULTS
+from .runs import load_run, run_parser
 
 Row = tuple[str, str, float, str]  # picture, predicted class, its probability, true class or ""
 
@@ -44,19 +42,12 @@ def load_pictures(config: Config, source: str | None, limit: int) -> tuple[Tenso
 
 def predict(args: argparse.Namespace) -> tuple[Tensor, list[Row], str]:
     """The images, a row about each, and a line on where the answers come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     names = class_names(config)
     images, titles, labels = load_pictures(config, args.pictures, args.limit)
     with torch.inference_mode():
-        probabilities = model(images.to(device)).float().softmax(dim=-1)  # (B, V)
+        scores = model(images.to(device))[:, : len(names)]
+    probabilities = scores.float().softmax(dim=-1)  # (B, V)
     best = probabilities.max(dim=-1)
     answers = zip(titles, best.indices.tolist(), best.values.tolist(), labels, strict=True)
     rows = [
@@ -82,15 +73,11 @@ def save(images: Tensor, rows: list[Row]) -> tuple[Path, Path]:
 
 def main() -> None:
     """Read the flags, predict, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument(
         "--pictures", help="picture, or folder of pictures (default: held-out ones)"
     )
     parser.add_argument("--limit", type=int, default=24, help="at most so many pictures")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         images, rows, origin = predict(parser.parse_args())
     except ValueError as error:

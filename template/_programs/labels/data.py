@@ -6,9 +6,6 @@ dataset. The clips of a step follow from (seed, step), so training resumes exact
 depend on how many processes share a batch.
 """
 
-import csv
-import importlib.util
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +14,10 @@ from random import Random
 import torch
 from torch import Tensor
 
+from .classes import save_class_names
 from .clips import COLUMN, INPUT, clip_paths, clip_shape, decode_clip, fit_clip, read_clip
 from .config import Config
+from .reading import dataset_rows, table_rows
 from .synthetic import class_names, synthetic_clip
 
 BUILT_IN = 3_000  # clips of the built-in data
@@ -79,7 +78,7 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(config.num_classes, (batch_size,), generator=generator)
     noise = torch.randn(batch_size, *clip_shape(config), generator=generator)
-    return {INPUT: (noise / 4).clamp(-1, 1), "labels": labels}
+    return {INPUT: noise.div_(4).clamp_(-1, 1), "labels": labels}
 
 
 def prepare(config: Config) -> None:
@@ -87,13 +86,7 @@ def prepare(config: Config) -> None:
     clips, classes = find_clips(config)
     if len(clips) < 2:
         raise ValueError(f'--data "{config.data}": one clip is not enough to train on')
-    if len(classes) > config.num_classes:
-        raise ValueError(
-            f"--data has {len(classes)} classes; --num-classes is {config.num_classes}"
-        )
-    folder = Path(config.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "classes.json").write_text(json.dumps(classes, indent=2) + "\n", encoding="utf-8")
+    save_class_names(config, classes)
 
 
 def find_clips(config: Config) -> tuple[list[Clip], list[str]]:
@@ -119,8 +112,7 @@ def find_clips(config: Config) -> tuple[list[Clip], list[str]]:
 
 def read_table(path: Path) -> list[tuple[Path, str]]:
     """Clips and labels of a CSV; its paths are relative to its own folder."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(table_rows(path))
     if not rows or not {"path", "label"} <= rows[0].keys():
         raise ValueError(f'--data "{path}": a CSV needs the columns path and label')
     return [(path.parent / row["path"], row["label"]) for row in rows]
@@ -142,14 +134,7 @@ def synthetic_clips(config: Config) -> list[Clip]:
 
 def dataset_clips(config: Config) -> tuple[list[Clip], list[str]]:
     """The clips of a Hugging Face dataset."""
-    if importlib.util.find_spec("datasets") is None:
-        raise ValueError(
-            f'--data "{config.data}": no such file or folder; '
-            "for a Hugging Face dataset of that name: pip install datasets"
-        )
-    from datasets import load_dataset
-
-    rows = load_dataset(config.data, split="train")
+    rows = dataset_rows(config.data)
     labels = rows["label"]
     names = getattr(rows.features["label"], "names", None)
     classes = list(names or sorted(set(map(str, labels))))

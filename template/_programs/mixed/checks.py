@@ -1,5 +1,7 @@
 """What the dimensions of a mixed transformer must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -18,9 +20,3 @@ def check_model(config) -> None:
         require(config.num_classes >= 2, "--num-classes must be at least 2")
     if config.gives_embedding:
         require(config.temperature > 0, "--temperature must be above 0")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

@@ -10,11 +10,8 @@ and `edges`; embeddings of samples with equal words in the column `embedding` be
 resumes exactly and does not depend on how many processes share a batch.
 """
 
-import csv
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -26,8 +23,11 @@ from torch import Tensor
 
 from . import synthetic
 from .config import Config
+from .corpus import empty_corpus, fingerprint, read_record, write_record
+from .reading import files_at, table_rows
 
 BUILT_IN = 8_000  # samples of the built-in data
+IDLE = ("run_dir", "device", "steps", "micro_batch", "global_batch")  # for the corpus
 LEARNED_FROM = 512  # training samples that scales are learned from
 KINDS = {
     "3d": "points",
@@ -47,9 +47,7 @@ class Corpus:
     """Training and held-out samples; `notes` say of each column what was learned about it."""
 
     def __init__(self, config: Config):
-        folder = corpus_folder(config)
-        record = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        self.config = config
+        self.config, record = config, read_record(config)
         self.train, self.val, self.notes = record["train"], record["val"], record["notes"]
 
     def train_batch(self, step: int, rows: range) -> dict[str, Tensor]:
@@ -167,11 +165,11 @@ def outputs_of(config: Config) -> dict[str, str]:
 
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    path, source = folder / "corpus.json", fingerprint(config)
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["source"] == source:
+    deciding = (field.name for field in fields(config) if field.name not in IDLE)
+    source = fingerprint(config, files_at(config.data), *deciding)
+    if read_record(config).get("source") == source:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    empty_corpus(config)
     parts: dict[str, list[Row]] = {"train": [], "val": []}
     rng = Random(f"{config.seed}/split")
     for row in records(config):
@@ -179,25 +177,26 @@ def prepare(config: Config) -> None:
     if min(map(len, parts.values())) < 2:
         raise ValueError(f'--data "{config.data}": too few samples to train on and to hold out')
     record = {"source": source, **parts, "notes": notes(config, **parts)}
-    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    write_record(config, record)
 
 
 def notes(config: Config, train: list[Row], val: list[Row]) -> dict[str, Any]:
     """What is learned about each column: scales of numbers, lists of words, a tokenizer."""
     columns = [(name, name, False) for name in inputs_of(config)]
     columns += [(name, column, True) for name, column in outputs_of(config).items()]
-    found, texts = {}, []
+    found = {}
     for name, column, answer in columns:
         module = kind(name, config)
         rows = train[:LEARNED_FROM]
         if module.__name__.endswith("words"):
             rows = train + val
-        if name == "text":
-            texts += [raw(row, name, column, config, answer) for row in train]
         raws = [raw(row, name, column, config, answer) for row in rows]
         found[column] = module.learn(name, raws, config)
-    if texts:
-        import_module(".kind_text", __package__).learn_tokenizer(texts, config)
+    if config.bpe:
+        from .bpe import learn_tokens
+
+        texts = [(column, answer) for name, column, answer in columns if name == "text"]
+        learn_tokens((raw(row, "text", c, config, a) for c, a in texts for row in train), config)
     return found
 
 
@@ -216,37 +215,17 @@ def read_table(path: Path, columns: Iterable[str]) -> Iterator[Row]:
     if not path.is_file() or path.suffix.lower() not in (".csv", ".jsonl"):
         raise ValueError(f'--data "{path}" is neither a CSV nor a JSONL file')
     columns = tuple(columns)
-    with open(path, encoding="utf-8", newline="") as file:
-        lines = (line for line in file if line.strip())
-        rows = csv.DictReader(file) if path.suffix.lower() == ".csv" else map(json.loads, lines)
-        for row in rows:
-            missing = [name for name in columns if row.get(name) in (None, "")]
-            if missing:
-                raise ValueError(f'--data "{path}": a row has no {" and no ".join(missing)}')
-            yield {name: whole(row[name], path.parent) for name in columns}
+    for row in table_rows(path):
+        missing = [name for name in columns if row.get(name) in (None, "")]
+        if missing:
+            raise ValueError(f'--data "{path}": a row has no {" and no ".join(missing)}')
+        yield {name: whole(row[name], path.parent) for name in columns}
 
 
 def whole(cell: Any, folder: Path) -> Any:
     """A cell; where it names a file or folder beside the table, the path from here."""
     named = isinstance(cell, str) and 0 < len(cell) < 256 and "\n" not in cell
     return str(folder / cell) if named and (folder / cell).exists() else cell
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the file's size and date."""
-    settings = asdict(config)
-    idle = ("run_dir", "device", "steps", "micro_batch", "global_batch")
-    parts = {name: value for name, value in settings.items() if name not in idle}
-    stamps = []
-    if config.data and Path(config.data).exists():
-        file = Path(config.data)
-        stamps = [file.stat().st_size, file.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps([parts, stamps]).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"
 
 
 def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Tensor]:

@@ -8,30 +8,21 @@ the mean, the unigram model of texts, points of all clouds; embeddings beside ch
 the sum over the outputs.
 """
 
-import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import LEARNED_FROM, Corpus, prepare
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
+from .scores import Score
 
 Tensors = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Score:
-    """The mean loss, and every measure by its name."""
-
-    loss: float
-    samples: int
-    measures: dict[str, float]
 
 
 @torch.no_grad()
@@ -270,21 +261,7 @@ def better(name: str) -> str:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

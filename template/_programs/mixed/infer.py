@@ -10,7 +10,6 @@ samples are taken. Before any training it uses the untrained tiny model.
 """
 
 import argparse
-import csv
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,25 +18,15 @@ import numpy as np
 import torch
 
 from . import data
-from .checkpoint import load_model, newest_run
 from .config import Config
-from .model import build_model
-from .parallel import pick_device
-from .results import RESULTS
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 
 
 @torch.inference_mode()
 def predict(args: argparse.Namespace) -> tuple[list[dict[str, str]], str]:
     """A row about each sample, and a line on where the answers come from; writes the artifacts."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     data.prepare(config)
     corpus = data.Corpus(config)
     samples = corpus.val
@@ -48,8 +37,9 @@ def predict(args: argparse.Namespace) -> tuple[list[dict[str, str]], str]:
         raise ValueError(f'--input "{args.input}": no samples there')
     batch = {name: tensor.to(device) for name, tensor in corpus.inputs(samples).items()}
     if config.gives_text:
-        end = data.kind("text", config).load_tokenizer(config).end
-        outputs = model.predict(batch, end)
+        from .tokenizer import load_tokenizer
+
+        outputs = model.predict(batch, load_tokenizer(config).end)
     else:
         outputs = model.predict(batch)
     outputs = {name: tensor.cpu() for name, tensor in outputs.items()}
@@ -86,22 +76,14 @@ def shown(sample: dict, config: Config) -> dict[str, str]:
 
 def main() -> None:
     """Read the flags, predict, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--input", type=Path, help="CSV or JSONL (default: held-out samples)")
     parser.add_argument("--limit", type=int, default=12, help="at most so many samples")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         rows, origin = predict(parser.parse_args())
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "predictions.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=list(rows[0]), extrasaction="ignore")
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("predictions", rows)
     for row in rows[:8]:
         print("; ".join(f"{name}: {value}" for name, value in row.items()))
     print(f"[{origin}]\nwrote {path} and what lies beside it")

@@ -1,6 +1,5 @@
 """Texts: read as tokens, written token by token."""
 
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from torch import Tensor
 
 from .config import Config
 from .synthetic import KINDS, Concept
-from .tokenizer import ByteTokenizer, Tokenizer
+from .tokenizer import load_tokenizer
+
+known_tokenizer = cache(load_tokenizer)  # which every batch asks for
 
 LEVELS = ("small", "middling", "large")
 
@@ -36,7 +37,7 @@ def stack(
     name: str, raws: list[str], note: dict[str, Any], config: Config, answer: bool
 ) -> dict[str, Tensor]:
     """Tokens, filled with the end token, (B, S); answers begin and end with it and fill with -1."""
-    tokenizer, length = load_tokenizer(config), config.context_length
+    tokenizer, length = known_tokenizer(config), config.context_length
     rows = [tokenizer.encode(text) for text in raws]
     if answer:
         rows = [[tokenizer.end, *ids[: length - 1], tokenizer.end] for ids in rows]
@@ -50,34 +51,9 @@ def write(
     name: str, found: dict[str, Tensor], i: int, note: dict[str, Any], stem: Path, config: Config
 ) -> str:
     """Save the text of sample `i`; return it."""
-    tokenizer = load_tokenizer(config)
+    tokenizer = known_tokenizer(config)
     ids = found["text"][i].tolist()
     ids = ids[: ids.index(tokenizer.end)] if tokenizer.end in ids else ids
     text = tokenizer.decode(i for i in ids if i < len(tokenizer))
     stem.with_suffix(".txt").write_text(text + "\n", encoding="utf-8")
     return text
-
-
-def learn_tokenizer(texts: Iterable[str], config: Config) -> None:
-    """Learn a vocabulary from texts, where there is one to learn."""
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import train_bpe
-
-        train_bpe(texts, config.vocab_size, vocabulary(config))
-    if len(load_tokenizer(config)) > config.vocab_size:
-        raise ValueError("--vocab-size is below the number of tokens of the tokenizer")
-
-
-@cache
-def load_tokenizer(config: Config) -> Tokenizer:
-    """The tokenizer of a run: bytes, or what was learned."""
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import BPETokenizer
-
-        return BPETokenizer(vocabulary(config))
-    return ByteTokenizer()
-
-
-def vocabulary(config: Config) -> Path:
-    """Where a learned vocabulary lies."""
-    return Path(config.run_dir) / "corpus" / "tokenizer.json"

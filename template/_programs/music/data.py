@@ -6,13 +6,9 @@ step follows from (seed, step), so training resumes exactly and does not depend 
 processes share a batch.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from functools import lru_cache
 from math import prod
-from pathlib import Path
 from random import Random
 
 import torch
@@ -20,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .config import Config
+from .corpus import corpus_folder, empty_corpus, fingerprint, read_record, write_record
+from .reading import files_at
 from .records import read_records
 from .synthetic import COUNT, prompt, synthesise
 from .wav import read_wav
@@ -31,13 +29,11 @@ class Corpus:
     """Training and held-out clips: dictionaries of `sound`, where it is, and `text`."""
 
     def __init__(self, config: Config):
-        folder = corpus_folder(config)
-        record = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        self.config = config
+        self.config, record = config, read_record(config)
         if config.conditioned:
-            from .prompts import load_tokenizer
+            from .tokenizer import load_tokenizer
 
-            self.tokenizer = load_tokenizer(config, folder)
+            self.tokenizer = load_tokenizer(config)
         self.train, self.val = record["train"], record["val"]
         for name, clips in (("training", self.train), ("held-out", self.val)):
             if not clips:
@@ -125,11 +121,10 @@ def built_in(index: int, config: Config) -> Tensor:
 
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    path, source = folder / "corpus.json", fingerprint(config)
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["source"] == source:
+    source = fingerprint(config, files_at(config.data), "vocab_size")
+    if read_record(config).get("source") == source:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    empty_corpus(config)
     clips = list(records(config))
     if len(clips) < 2:
         raise ValueError(f'--data "{config.data}": {len(clips)} sounds there; 2 are needed')
@@ -138,11 +133,11 @@ def prepare(config: Config) -> None:
     record = {"source": source, "train": [], "val": []}
     for i, clip in enumerate(clips):
         record["val" if i in held_out else "train"].append(clip)
-    if config.conditioned:
-        from .prompts import learn_tokenizer
+    if config.bpe:
+        from .bpe import learn_tokens
 
-        learn_tokenizer(config, folder, (clip["text"] for clip in record["train"]))
-    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        learn_tokens((clip["text"] for clip in record["train"]), config)
+    write_record(config, record)
 
 
 def records(config: Config) -> Iterator[dict[str, str]]:
@@ -152,22 +147,6 @@ def records(config: Config) -> Iterator[dict[str, str]]:
     else:
         for index in range(COUNT):
             yield {"sound": f"{BUILT_IN}{index}", "text": prompt(config.seed, index)}
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the files' sizes and dates."""
-    settings = asdict(config)
-    parts = [settings.get(name) for name in ("data", "seed", "val_fraction", "vocab_size")]
-    if config.data and Path(config.data).exists():
-        path = Path(config.data)
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            parts += [str(file), file.stat().st_size, file.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"
 
 
 def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ training. The log-spectral distance is that of a drawn sound to the one its prom
 codec's is what is lost between sound and codes, and a training sound is picked blindly.
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
@@ -16,12 +15,13 @@ from random import Random
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, clip_samples, fit, load_sound, prepare
 from .measures import log_spectrum, spectral_distance
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 WINDOW = 256  # samples of a spectrum
 DRAWN = 48  # held-out prompts that sounds are drawn for
@@ -152,21 +152,7 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Reading sounds and what is said about them."""
 
-import csv
-import importlib.util
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from .reading import dataset_rows, files_at, table_rows
 from .wav import write_wav
 
 TABLES = (".csv", ".jsonl")
@@ -23,30 +21,22 @@ def read_records(data: str, keep: Path) -> Iterator[dict[str, str]]:
     if path.is_file():
         yield from read_table(path)
     elif path.is_dir():
-        tables = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in TABLES]
+        tables = [p for p in files_at(data) if p.suffix.lower() in TABLES]
         for table in tables:
             yield from read_table(table)
         if not tables:
             yield from read_folder(path)
-    elif importlib.util.find_spec("datasets"):
-        yield from read_dataset(data, keep)
     else:
-        raise ValueError(
-            f'--data "{data}" is neither a file nor a folder; '
-            "for a Hugging Face dataset install the datasets package"
-        )
+        yield from read_dataset(data, keep)
 
 
 def read_table(path: Path) -> Iterator[dict[str, str]]:
     """The rows of a CSV or JSONL file; its paths are relative to its folder."""
-    with open(path, encoding="utf-8", newline="") as file:
-        lines = (line for line in file if line.strip())
-        rows = csv.DictReader(file) if path.suffix.lower() == ".csv" else map(json.loads, lines)
-        for row in rows:
-            sound = pick(row, SOUND_KEYS)
-            if sound is None:
-                raise ValueError(f'--data "{path}": a row needs one of {", ".join(SOUND_KEYS)}')
-            yield {"sound": str(path.parent / sound), "text": str(pick(row, TEXT_KEYS) or "")}
+    for row in table_rows(path):
+        sound = pick(row, SOUND_KEYS)
+        if sound is None:
+            raise ValueError(f'--data "{path}": a row needs one of {", ".join(SOUND_KEYS)}')
+        yield {"sound": str(path.parent / sound), "text": str(pick(row, TEXT_KEYS) or "")}
 
 
 def pick(row: dict, keys: tuple[str, ...]):
@@ -66,10 +56,9 @@ def read_folder(folder: Path) -> Iterator[dict[str, str]]:
 def read_dataset(name: str, keep: Path) -> Iterator[dict[str, str]]:
     """The training split of a Hugging Face dataset with a column of sounds."""
     import torch
-    from datasets import load_dataset
 
     keep.mkdir(parents=True, exist_ok=True)
-    for index, row in enumerate(load_dataset(name, split="train")):
+    for index, row in enumerate(dataset_rows(name)):
         sound = pick(row, SOUND_KEYS)
         if sound is None:
             raise ValueError(f'--data "{name}": the dataset has no column of sounds')

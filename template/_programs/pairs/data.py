@@ -7,12 +7,8 @@ does not depend on how many processes share a batch.
 """
 
 import csv
-import hashlib
-import importlib.util
-import json
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
@@ -20,8 +16,10 @@ import torch
 from torch import Tensor
 
 from .config import Config
+from .corpus import corpus_folder, empty_corpus, fingerprint, read_record, write_record
+from .reading import dataset_rows, files_at, table_rows
 from .synthetic import synthetic_pairs
-from .tokenizer import ByteTokenizer, Tokenizer
+from .tokenizer import Tokenizer, load_tokenizer
 
 PAIR_SUFFIXES = (".tsv", ".jsonl")
 COLUMNS = (("source", "target"), ("document", "summary"), ("article", "highlights"))
@@ -47,8 +45,7 @@ class Corpus:
     """Training and held-out pairs."""
 
     def __init__(self, config: Config):
-        folder = corpus_folder(config)
-        sizes = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))["sizes"]
+        folder, sizes = corpus_folder(config), read_record(config)["sizes"]
         self.config = config
         self.tokenizer = load_tokenizer(config)
         self.train, self.val = (Pairs(folder, split, sizes[split]) for split in ("train", "val"))
@@ -103,36 +100,19 @@ def longest_source(config: Config) -> Tensor:
     return torch.zeros(1, config.context_length, dtype=torch.long)
 
 
-def load_tokenizer(config: Config) -> Tokenizer:
-    """The tokenizer of a run: bytes, or what `prepare` learned."""
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import BPETokenizer
-
-        return BPETokenizer(corpus_folder(config) / "tokenizer.json")
-    return ByteTokenizer()
-
-
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    description = {"source": fingerprint(config)}
-    record = folder / "corpus.json"
-    if record.exists():
-        known = json.loads(record.read_text(encoding="utf-8"))
-        if known["source"] == description["source"]:
-            return
-        record.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import train_bpe
+    source = fingerprint(config, files_at(config.data, PAIR_SUFFIXES), "vocab_size")
+    if read_record(config).get("source") == source:
+        return
+    folder = empty_corpus(config)
+    if config.bpe:
+        from .bpe import learn_tokens
 
-        texts = (text for pair, held_out in split_pairs(config) if not held_out for text in pair)
-        train_bpe(texts, config.vocab_size, folder / "tokenizer.json")
-    tokenizer = load_tokenizer(config)
-    if len(tokenizer) > config.vocab_size:
-        raise ValueError(f"--vocab-size is below the tokenizer's {len(tokenizer)} tokens")
-    description["sizes"] = write_tokens(config, tokenizer, folder)
-    record.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        training = (pair for pair, held_out in split_pairs(config) if not held_out)
+        learn_tokens((text for pair in training for text in pair), config)
+    sizes = write_tokens(config, load_tokenizer(config), folder)
+    write_record(config, {"source": source, "sizes": sizes})
 
 
 def write_tokens(config: Config, tokenizer: Tokenizer, folder: Path) -> dict[str, dict[str, int]]:
@@ -165,41 +145,21 @@ def pairs(config: Config) -> Iterable[tuple[str, str]]:
     if not config.data:
         return synthetic_pairs(config)
     if Path(config.data).exists():
-        return (pair for path in pair_files(config.data) for pair in read_pairs(path))
-    if importlib.util.find_spec("datasets") is None:
-        raise ValueError(
-            f'--data "{config.data}": no such file or folder; '
-            "for a Hugging Face dataset of that name: pip install datasets"
-        )
-    from datasets import load_dataset
-
-    return (pair_of(row, config.data) for row in load_dataset(config.data, split="train"))
-
-
-def pair_files(data: str) -> list[Path]:
-    """The file `data`, or the files of pairs below the folder `data`, in order of their names."""
-    path = Path(data)
-    if path.is_file():
-        return [path]
-    files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in PAIR_SUFFIXES)
-    if not files:
-        raise ValueError(f'--data "{data}": no {" or ".join(PAIR_SUFFIXES)} files in this folder')
-    return files
+        return (pair for path in files_at(config.data, PAIR_SUFFIXES) for pair in read_pairs(path))
+    return (pair_of(row, config.data) for row in dataset_rows(config.data))
 
 
 def read_pairs(path: Path) -> Iterator[tuple[str, str]]:
     """The pairs of one file: two columns of .tsv, or "source" and "target" of each .jsonl line."""
+    if path.suffix == ".jsonl":
+        yield from (pair_of(row, str(path)) for row in table_rows(path))
+        return
     with open(path, encoding="utf-8", newline="") as file:
-        if path.suffix == ".jsonl":
-            for line in filter(str.strip, file):
-                yield pair_of(json.loads(line), str(path))
-        else:
-            for number, row in enumerate(
-                csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE), 1
-            ):
-                if len(row) != 2:
-                    raise ValueError(f"--data {path}:{number}: {len(row)} columns instead of two")
-                yield row[0], row[1]
+        rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        for number, row in enumerate(rows, 1):
+            if len(row) != 2:
+                raise ValueError(f"--data {path}:{number}: {len(row)} columns instead of two")
+            yield row[0], row[1]
 
 
 def pair_of(row: dict, where: str) -> tuple[str, str]:
@@ -211,21 +171,6 @@ def pair_of(row: dict, where: str) -> tuple[str, str]:
         if all(name in row for name in names):
             return row[names[0]], row[names[1]]
     raise ValueError(f'--data {where}: a record has no "source" and "target"')
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the files' sizes and dates."""
-    settings = asdict(config)
-    parts = [settings[name] for name in ("data", "seed", "val_fraction", "vocab_size")]
-    if config.data and Path(config.data).exists():
-        for path in pair_files(config.data):
-            parts += [str(path), path.stat().st_size, path.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"
 
 
 def map_tokens(path: Path, size: int) -> Tensor:

@@ -7,42 +7,21 @@ Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and 
 in their place, BLEU clipped runs of up to four words, exact matches whole texts.
 """
 
-import argparse
 from collections import Counter
-from dataclasses import dataclass
 
-import torch
 from torch import nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
+from .losses import score
 from .measures import corpus_bleu, exact_share, token_accuracy
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 MEASURES = {"bleu": corpus_bleu, "word_accuracy": token_accuracy, "exact": exact_share}
 WRITTEN = 512  # held-out pairs whose targets are written
-
-
-@dataclass(frozen=True)
-class Score:
-    """Negative log-likelihood of held-out targets, in nats per token, and their number."""
-
-    loss: float
-    samples: int
-
-
-@torch.no_grad()
-def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Score:
-    """A model's score on the first `limit` held-out pairs, in every process the same."""
-    nats, samples = 0.0, 0
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
-        size = len(batch["target"])
-        with workers.autocast():
-            nats += model.loss(workers.move(batch)).item() * size
-        samples += size
-    return Score(nats / samples, samples)
 
 
 def write_targets(
@@ -110,21 +89,7 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

@@ -8,31 +8,19 @@ writes their references beside them. Before any training it runs the untrained t
 """
 
 import argparse
-from pathlib import Path
 
 import torch
 
-from .checkpoint import load_model, newest_run
-from .config import Config
 from .data import Corpus, cut, load_tokenizer, prepare
-from .model import build_model
-from .parallel import pick_device
 from .results import RESULTS
+from .runs import load_run, run_parser
 
 SHOWN = 5  # held-out pairs, where no source is given
 
 
 def write_samples(args: argparse.Namespace) -> tuple[list[dict[str, str]], str]:
     """Sources with their outputs (and references), and a line on where they come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     if device.type == "cuda":
         model = model.bfloat16()
     prepare(config)
@@ -66,17 +54,13 @@ def write_samples(args: argparse.Namespace) -> tuple[list[dict[str, str]], str]:
 
 def main() -> None:
     """Read the flags, write, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--source", default="", help="text to read; none takes held-out ones")
     parser.add_argument("--max-new-tokens", type=int, default=200, help="longest output, in tokens")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest")
     parser.add_argument("--top-k", type=int, help="choose among the k likeliest tokens")
     parser.add_argument("--top-p", type=float, help="choose among the likeliest with mass p")
     parser.add_argument("--seed", type=int, default=0, help="seed of the choices")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         samples, origin = write_samples(parser.parse_args())
     except ValueError as error:

@@ -1,5 +1,7 @@
 """What the dimensions of a model that makes pictures must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -21,9 +23,3 @@ def check_model(config) -> None:
     else:
         require(config.d_model % config.n_heads == 0, "--d-model must be a multiple of --n-heads")
     require(config.sampling_steps <= config.train_times, "--sampling-steps is above --train-times")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

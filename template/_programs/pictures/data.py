@@ -6,10 +6,7 @@ follow from the seed, the step and the row, so training resumes exactly and does
 many processes share a batch.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
@@ -18,7 +15,9 @@ import torch
 from torch import Tensor
 
 from .config import Config
+from .corpus import empty_corpus, fingerprint, read_record, write_record
 from .pictures import read_picture, to_tensor
+from .reading import files_at
 from .records import Record, read_records
 from .samples import corrupted, synthetic_batch
 from .synthetic import SCENES, draw, scene
@@ -33,13 +32,12 @@ class Corpus:
     """Training and held-out pictures, and what is told of each."""
 
     def __init__(self, config: Config):
-        record = json.loads((corpus_folder(config) / "corpus.json").read_text(encoding="utf-8"))
-        self.config = config
+        self.config, record = config, read_record(config)
         self.train, self.val, self.names = record["train"], record["val"], record["names"]
         if config.condition == "text":
-            from .texts import load_tokenizer
+            from .tokenizer import load_tokenizer
 
-            self.tokenizer = load_tokenizer(config, corpus_folder(config))
+            self.tokenizer = load_tokenizer(config)
         for name, records in (("training", self.train), ("held-out", self.val)):
             if not records:
                 raise ValueError(f'--data "{config.data}" leaves no {name} pictures: too few')
@@ -87,9 +85,9 @@ class Corpus:
 
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Texts as token ids, (B, S)."""
-        from .texts import encode
+        from .prompts import encode
 
-        return encode(texts, self.tokenizer, self.config.prompt_length)
+        return encode(texts, self.tokenizer, self.config)
 
 
 def load_picture(name: str, config: Config) -> np.ndarray:
@@ -127,11 +125,10 @@ def built_in(config: Config) -> Iterator[Record]:
 
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    path, source = folder / "corpus.json", fingerprint(config)
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["source"] == source:
+    source = fingerprint(config, files_at(config.data), "num_classes", "vocab_size")
+    if read_record(config).get("source") == source:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = empty_corpus(config)
     record = {"source": source, "names": [], "train": [], "val": []}
     rng = Random(f"{config.seed}/split")
     for entry in read_records(config, folder / "pictures") if config.data else built_in(config):
@@ -144,25 +141,8 @@ def prepare(config: Config) -> None:
         if len(names) > config.num_classes:
             message = f"--num-classes is {config.num_classes}; there are {len(names)} classes"
             raise ValueError(message)
-    if config.condition == "text":
-        from .texts import learn_tokens
+    if config.bpe:
+        from .bpe import learn_tokens
 
-        learn_tokens((entry["text"] for entry in record["train"]), config, folder)
-    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the files' sizes and dates."""
-    settings = asdict(config)
-    names = ("data", "seed", "val_fraction", "num_classes", "vocab_size")
-    parts = [settings.get(name) for name in names]
-    if config.data and Path(config.data).exists():
-        path = Path(config.data)
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            parts += [str(file), file.stat().st_size, file.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"
+        learn_tokens((entry["text"] for entry in record["train"]), config)
+    write_record(config, record)

@@ -15,27 +15,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .checkpoint import load_model, newest_run
-from .config import Config
 from .data import Corpus, prepare
-from .model import build_model
-from .parallel import pick_device
 from .pictures import contact_sheet, to_picture
 from .results import RESULTS
+from .runs import load_run
 from .wishes import flags, wished
 
 
 def make(args: argparse.Namespace) -> tuple[list[list[Tensor]], list[str], str]:
     """Rows of pictures for the sheet, the last of each made; captions; where they come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     prepare(config)
     batch, captions = wished(Corpus(config), args)
     moved = {name: tensor.to(device) for name, tensor in batch.items()}

@@ -1,13 +1,11 @@
 """Reading pictures, and what is told of each: a caption, a class, a picture to begin with."""
 
-import csv
-import importlib.util
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from .config import Config
 from .pictures import picture_files
+from .reading import dataset_rows, files_at, table_rows
 
 Record = dict[str, str]  # where the `image` lies and, as the model asks, `text`, `label`, `source`
 
@@ -41,31 +39,23 @@ def read_records(config: Config, keep: Path) -> Iterator[Record]:
     if path.is_file():
         yield from read_table(path, wanted_columns(config))
     elif path.is_dir():
-        tables = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in (".csv", ".jsonl")]
+        tables = [p for p in files_at(config.data) if p.suffix.lower() in (".csv", ".jsonl")]
         for table in tables:
             yield from read_table(table, wanted_columns(config))
         if not tables:
             yield from read_folder(path, config)
-    elif importlib.util.find_spec("datasets"):
-        yield from read_dataset(config.data, wanted_columns(config), keep)
     else:
-        raise ValueError(
-            f'--data "{config.data}" is neither a file nor a folder; '
-            "for a Hugging Face dataset install the datasets package"
-        )
+        yield from read_dataset(config.data, wanted_columns(config), keep)
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[Record]:
     """The rows of a CSV or JSONL file; paths of pictures are relative to its folder."""
-    with open(path, encoding="utf-8", newline="") as file:
-        lines = (line for line in file if line.strip())
-        rows = csv.DictReader(file) if path.suffix.lower() == ".csv" else map(json.loads, lines)
-        for row in rows:
-            record = picked(row, columns, f'--data "{path}": a row')
-            for column in ("image", "source"):
-                if column in record:
-                    record[column] = str(path.parent / record[column])
-            yield {column: str(value) for column, value in record.items()}
+    for row in table_rows(path):
+        record = picked(row, columns, f'--data "{path}": a row')
+        for column in ("image", "source"):
+            if column in record:
+                record[column] = str(path.parent / record[column])
+        yield {column: str(value) for column, value in record.items()}
 
 
 def picked(row: dict, columns: tuple[str, ...], what: str) -> dict:
@@ -115,10 +105,8 @@ def by_name(folder: Path) -> dict[str, Path]:
 
 def read_dataset(name: str, columns: tuple[str, ...], keep: Path) -> Iterator[Record]:
     """The training split of a Hugging Face dataset."""
-    from datasets import load_dataset
-
     keep.mkdir(parents=True, exist_ok=True)
-    rows = load_dataset(name, split="train")
+    rows = dataset_rows(name)
     for index, row in enumerate(rows):
         record = picked(row, columns, f'--data "{name}": the dataset')
         for column in ("image", "source"):

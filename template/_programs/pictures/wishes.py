@@ -11,15 +11,13 @@ from .config import Config
 from .data import Corpus
 from .diffusion import SAMPLERS
 from .records import Record
+from .runs import run_parser
 
 
 def flags(description: str) -> argparse.ArgumentParser:
     """A parser of what this model can be asked for."""
     config = Config.full()
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(description)
     if config.condition == "text":
         parser.add_argument("--prompt", action="append", help="what to show; may be repeated")
     if config.condition == "class":
@@ -36,7 +34,6 @@ def flags(description: str) -> argparse.ArgumentParser:
         scale = f"weight of what is asked for; 1: none (full preset: {config.guidance_scale:g})"
         parser.add_argument("--guidance", type=float, help=scale)
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     return parser
 
 

@@ -1,5 +1,7 @@
 """What the dimensions of a vision-language model must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -18,9 +20,3 @@ def check_model(config) -> None:
         config.train_length >= patches + 8,
         f"--train-length leaves no room for a text after the {patches} patches of a picture",
     )
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

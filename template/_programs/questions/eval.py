@@ -8,7 +8,6 @@ beat gives every question its most frequent answer in the training data, without
 in nats per token of the answers.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, load_picture, prepare
 from .model import IGNORED
 from .parallel import Workers, join_workers, leave_workers
 from .pictures import to_tensor
 from .results import Table
+from .runs import evaluate_run, run_parser
 from .samples import prompt_of, question_of
 
 QUESTIONS = 512  # held-out questions that an evaluation answers
@@ -121,21 +121,7 @@ def share_equal(said: list[str], right: list[str]) -> float:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

@@ -8,30 +8,18 @@ pictures with them to `results/answers.png`. Before any training it asks the unt
 """
 
 import argparse
-from pathlib import Path
 
-from .checkpoint import load_model, newest_run
-from .config import Config
 from .data import Corpus, load_picture, prepare
 from .eval import answer
-from .model import build_model
-from .parallel import pick_device
 from .pictures import contact_sheet, to_picture, to_tensor
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .samples import DESCRIBE, question_of
 
 
 def ask(args: argparse.Namespace) -> tuple[Corpus, list[dict[str, str]], list[str], str]:
     """The corpus, the samples asked about, the answers, and a line on where they come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, _, origin = load_run(args)
     prepare(config)
     corpus = Corpus(config)
     if args.image:
@@ -57,15 +45,11 @@ def report(samples: list[dict[str, str]], answers: list[str]) -> str:
 
 def main() -> None:
     """Read the flags, ask, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--image", action="append", help="a picture file; may be repeated")
     parser.add_argument("--question", help="what to ask; without it, that of the data")
     parser.add_argument("--count", type=int, default=12, help="held-out pictures to ask about")
     parser.add_argument("--max-new-tokens", type=int, default=32, help="tokens of an answer")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         corpus, samples, answers, origin = ask(parser.parse_args())
     except (ValueError, OSError) as error:

@@ -8,14 +8,13 @@ where the one that was had next is ranked. Popularity ranks items by how many us
 loss is the cross-entropy over all those items, in nats.
 """
 
-import argparse
-
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .measures import popularity, score
 from .parallel import join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 
 def evaluate(run_dir: str, device: str = "auto") -> Table:
@@ -43,21 +42,7 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

@@ -10,20 +10,15 @@ training the untrained tiny model answers.
 """
 
 import argparse
-import csv
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from .checkpoint import load_model, newest_run
-from .config import Config
-from .data import Corpus, prepare
+from .data import Corpus
 from .measures import TOP, item_vectors
-from .model import build_model
-from .parallel import pick_device
 from .plot import bars, below
-from .results import RESULTS
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 
 DRAWN = 4  # users
 
@@ -31,15 +26,8 @@ DRAWN = 4  # users
 @torch.inference_mode()
 def recommend(args: argparse.Namespace) -> list[dict[str, str]]:
     """A row for each user and item; writes the vectors and the plot."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        prepare(config)
-        print("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
+    config, model, device, origin = load_run(args)
+    print(f"[{origin}]")
     corpus = Corpus(config)
     served = [user for user, _ in corpus.val][: args.limit]
     if args.users:
@@ -82,22 +70,14 @@ def recommend(args: argparse.Namespace) -> list[dict[str, str]]:
 
 def main() -> None:
     """Read the flags, recommend, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--users", default="", help="names of users (default: held-out ones)")
     parser.add_argument("--limit", type=int, default=24, help="at most so many users")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         rows = recommend(parser.parse_args())
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "recommendations.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=["user", "rank", "item", "cosine", "had next"])
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("recommendations", rows)
     for row in rows[:8]:
         print("; ".join(f"{name}: {value}" for name, value in row.items() if value))
     print(f"wrote {path}, {RESULTS / 'vectors.npz'} and {RESULTS / 'recommendations.png'}")

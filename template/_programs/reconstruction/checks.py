@@ -1,5 +1,7 @@
 """What the dimensions of an autoencoder of pictures must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -12,9 +14,3 @@ def check_model(config) -> None:
         all(width % config.ae_groups == 0 for width in config.ae_channels),
         "--ae-groups must divide every width of --ae-channels",
     )
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

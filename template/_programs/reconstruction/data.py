@@ -6,8 +6,6 @@ each picture decides whether it is held out. The noise that codes are drawn with
 batch, so training resumes exactly and does not depend on how many processes share a batch.
 """
 
-import csv
-import importlib.util
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +19,7 @@ from torch import Tensor
 from .config import Config
 from .model import latent_shape
 from .pictures import picture_files, read_picture, to_tensor
+from .reading import dataset_rows, table_rows
 from .synthetic import synthetic_picture
 
 SYNTHETIC = 6_000  # built-in pictures
@@ -67,10 +66,8 @@ class HubPictures:
     """The training split of a Hugging Face dataset."""
 
     def __init__(self, config: Config):
-        from datasets import load_dataset
-
         self.config = config
-        self.rows = load_dataset(config.data, split="train")
+        self.rows = dataset_rows(config.data)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -154,18 +151,12 @@ def open_pictures(config: Config) -> Pictures:
         return FilePictures(config, listed_files(path))
     if path.is_dir():
         return FilePictures(config, picture_files(path))
-    if importlib.util.find_spec("datasets") is None:
-        raise ValueError(
-            f'--data "{config.data}": no such file or folder; '
-            "for a Hugging Face dataset of that name: pip install datasets"
-        )
     return HubPictures(config)
 
 
 def listed_files(table: Path) -> list[Path]:
-    """The pictures that a CSV with a column `path` lists; paths start beside it."""
-    with open(table, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if "path" not in (reader.fieldnames or ()):
-            raise ValueError(f'--data "{table}": needs the column path')
-        return [table.parent / row["path"] for row in reader]
+    """The pictures that a table with a column `path` lists; paths start beside it."""
+    rows = list(table_rows(table))
+    if not rows or "path" not in rows[0]:
+        raise ValueError(f'--data "{table}": needs the column path')
+    return [table.parent / row["path"] for row in rows]

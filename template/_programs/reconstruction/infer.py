@@ -8,21 +8,18 @@ Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and 
 Before any training it uses the untrained tiny model.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus
 from .eval import decibels
-from .model import build_model
-from .parallel import pick_device
 from .pictures import contact_sheet, picture_files, read_picture, to_picture, to_tensor
 from .results import RESULTS
+from .runs import load_run, run_parser
 
 COLUMNS = 6  # of the sheet
 
@@ -63,29 +60,14 @@ def save(images: Tensor, made: Tensor, codes: Tensor, names: list[str]) -> tuple
 
 def main() -> None:
     """Read the flags, encode, decode, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument(
         "--pictures", type=Path, help="picture, or folder of pictures (default: held-out ones)"
     )
     parser.add_argument("--limit", type=int, default=12, help="at most so many pictures")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        try:
-            config, model, steps = load_model(run_dir, device)
-        except ValueError as error:
-            parser.exit(2, f"error: {error}\n")
-        origin = f"{run_dir} after {steps:,} steps"
     try:
+        config, model, device, origin = load_run(args)
         images, names = load_pictures(config, args.pictures, args.limit)
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")

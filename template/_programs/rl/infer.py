@@ -8,7 +8,6 @@ and `results/episode.gif`. Before any training it plays with the untrained tiny 
 """
 
 import argparse
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,9 @@ from PIL import Image
 
 from .acting import build_actor
 from .arena import open_arena
-from .checkpoint import load_model, newest_run
-from .config import Config
-from .model import build_model
-from .parallel import pick_device
 from .playing import MOST_STEPS
-from .results import RESULTS
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 
 MOST_FRAMES = 250  # pictures of a GIF; of longer episodes steps are left out
 
@@ -32,15 +28,7 @@ Row = dict[str, float]
 @torch.inference_mode()
 def play(args: argparse.Namespace) -> tuple[list[Row], list[Image.Image], str]:
     """The steps of an episode, its pictures, and a line on who played."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, _, origin = load_run(args)
     if args.seed is not None:
         config = replace(config, seed=args.seed)
     arena = open_arena(config, 1, "held out")
@@ -64,12 +52,7 @@ def play(args: argparse.Namespace) -> tuple[list[Row], list[Image.Image], str]:
 
 def save(rows: list[Row], pictures: list[Image.Image]) -> tuple[Path, Path]:
     """Write the table and the animation."""
-    RESULTS.mkdir(exist_ok=True)
-    table, film = RESULTS / "episode.csv", RESULTS / "episode.gif"
-    with open(table, "w", encoding="utf-8", newline="") as file:
-        lines = csv.DictWriter(file, list(rows[0]))
-        lines.writeheader()
-        lines.writerows(rows)
+    table, film = save_rows("episode", rows), RESULTS / "episode.gif"
     stride = -(-len(pictures) // MOST_FRAMES)
     first, *rest = (picture.quantize(32) for picture in pictures[::stride])
     first.save(film, save_all=True, append_images=rest, duration=40, loop=0)
@@ -78,12 +61,8 @@ def save(rows: list[Row], pictures: list[Image.Image]) -> tuple[Path, Path]:
 
 def main() -> None:
     """Read the flags, play, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--seed", type=int, help="another episode (default: the run's seed)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         rows, pictures, origin = play(parser.parse_args())
     except ValueError as error:

@@ -1,5 +1,7 @@
 """What the dimensions and the training of an agent must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for settings that do not fit together, naming their flags."""
@@ -15,9 +17,3 @@ def check_model(config) -> None:
         config.n_envs <= config.global_batch,
         "--n-envs is above --global-batch: an environment would never act",
     )
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

@@ -7,7 +7,6 @@ Reads the newest checkpoint of `--run-dir` (default: of the run saved last) and 
 action that it thinks best; a return is the sum of an episode's rewards.
 """
 
-import argparse
 import csv
 from dataclasses import dataclass
 
@@ -16,11 +15,12 @@ from torch import Tensor, nn
 
 from .acting import build_actor
 from .arena import open_arena
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .parallel import Workers, join_workers, leave_workers
 from .playing import RandomActor, play
 from .results import RESULTS, Table
+from .runs import evaluate_run, run_parser
 
 EPISODES = 100  # that an evaluation plays
 
@@ -106,22 +106,9 @@ def save_returns(scores: dict[str, Score]) -> None:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
+    parser = run_parser(__doc__)
     parser.add_argument("--episodes", type=int, default=EPISODES, help="episodes to play")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device, args.episodes)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, parser)
 
 
 if __name__ == "__main__":

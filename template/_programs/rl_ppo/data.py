@@ -25,7 +25,7 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
     if config.observation == "image":
         side = config.image_size
         shape = (batch_size, config.frames * config.channels, side, side)
-        observations = torch.randint(256, shape, generator=generator).to(torch.uint8)
+        observations = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
     else:
         observations = normal(config.state_dim)
     if config.actions == "continuous":

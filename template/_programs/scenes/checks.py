@@ -1,5 +1,7 @@
 """What the dimensions of a model of scenes must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -11,9 +13,3 @@ def check_model(config) -> None:
         )
     else:
         require(config.d_model % config.n_heads == 0, "--n-heads must divide --d-model")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

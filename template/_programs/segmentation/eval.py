@@ -8,17 +8,18 @@ and truth both say it by those where either does; their mean runs over the class
 The other predictor calls every pixel by the most frequent class of the training pictures.
 """
 
-import argparse
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .answers import answers
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 
 COUNTED = 32  # training batches whose pixels are counted
 
@@ -59,7 +60,7 @@ def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None 
         on_device = workers.move(batch)
         with workers.autocast():
             nats += model.loss(on_device).item() * len(batch["mask"])
-            predicted = model.scores(on_device["images"]).argmax(dim=1)  # (B, side, side)
+            predicted = answers(model, on_device["images"])  # (B, side, side)
         pictures += len(batch["mask"])
         confusion += confused(batch["mask"], predicted.cpu(), classes)
     model.train(training)
@@ -122,21 +123,7 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

@@ -15,29 +15,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .checkpoint import load_model, newest_run
-from .config import Config
+from .answers import answers
 from .data import Corpus
 from .drawing import painted, side_by_side
-from .model import build_model
-from .parallel import pick_device
 from .pictures import to_picture
 from .readers import read_image
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .scenes import class_map
 
 
 def segment(args: argparse.Namespace) -> tuple[list[list], list[dict], str]:
     """Rows of pictures to show, what each was found to contain, and where the answers come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     corpus = Corpus(config)
     if args.picture is None:
         scenes = [corpus.held_out(row) for row in range(args.count)]
@@ -50,7 +40,7 @@ def segment(args: argparse.Namespace) -> tuple[list[list], list[dict], str]:
         truths, titles = [[]], [str(args.picture)]
     batch = torch.from_numpy(np.stack(images))  # (B, C, side, side)
     with torch.inference_mode():
-        found = model.scores(batch.to(device)).argmax(dim=1).cpu().numpy()  # (B, side, side)
+        found = answers(model, batch.to(device)).cpu().numpy()  # (B, side, side)
     rows = [
         [to_picture(image), *truth, painted(classes)]
         for image, truth, classes in zip(batch, truths, found, strict=True)
@@ -71,14 +61,10 @@ def shares(classes: np.ndarray, names: list[str]) -> dict[str, float]:
 
 def main() -> None:
     """Read the flags, segment, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--picture", type=Path, help="picture to segment (default: held-out ones)")
     parser.add_argument("--count", type=int, default=6, help="held-out pictures to show")
     parser.add_argument("--side", type=int, default=256, help="pixels of a picture on the sheet")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
     try:
         rows, contents, origin = segment(args)

@@ -1,5 +1,7 @@
 """What the dimensions of a model of series must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -15,9 +17,3 @@ def check_model(config) -> None:
         if config.ssm == "mamba2":
             require(config.d_inner % config.n_heads == 0, "--d-inner must divide by --n-heads")
             require(config.n_heads % config.n_groups == 0, "--n-heads must divide by --n-groups")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

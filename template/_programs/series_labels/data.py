@@ -6,7 +6,6 @@ decides whether it is held out. Of long series the end is read; before short one
 """
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .classes import read_class_names, save_class_names
 from .config import Config
 from .series import LABEL, read_table
 from .synthetic import CLASSES, synthetic_series
@@ -101,24 +101,15 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
 def prepare(config: Config) -> None:
     """Check the series that `config` asks for, and note the names of their classes."""
     corpus = Corpus(config)
-    if len(corpus.names) > config.num_classes:
-        raise ValueError(
-            f"--num-classes is {config.num_classes}; the series have {len(corpus.names)} classes"
-        )
+    save_class_names(config, corpus.names)
     for split, indices in (("training", corpus.train), ("held-out", corpus.val)):
         if not indices:
             raise ValueError(f'--data "{config.data}" leaves no {split} series: it has too few')
-    folder = Path(config.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(corpus.names, indent=2, ensure_ascii=False) + "\n"
-    (folder / "classes.json").write_text(text, encoding="utf-8")
 
 
 def class_names(config: Config) -> list[str]:
     """The names of a run's classes; those of the built-in series before any training."""
-    path = Path(config.run_dir) / "classes.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else list(CLASSES)
-    return known + [f"class {i}" for i in range(len(known), config.num_classes)]
+    return read_class_names(config, CLASSES)
 
 
 def read_own(name: str) -> list[Labelled]:

@@ -8,20 +8,19 @@ predicted ones. Accuracy is the share of the series whose likeliest class is rig
 per series.
 """
 
-import argparse
-import csv
-from collections import Counter
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
+from .confusion import save_confusion
 from .data import Corpus, prepare
 from .parallel import Workers, join_workers, leave_workers
-from .results import RESULTS, Table
+from .results import Table
+from .runs import evaluate_run, run_parser
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
     }
     leave_workers(workers)
     model_score, trivial = scores.values()
-    save_confusion(model_score, corpus.names)
+    save_confusion(model_score.labels, model_score.answers, corpus.names)
     return Table(
         title="Held-out evaluation",
         context=f"{run_dir} after {steps:,} steps, {model_score.series:,} series",
@@ -116,34 +115,9 @@ def evaluate(run_dir: str, device: str = "auto") -> Table:
     )
 
 
-def save_confusion(result: Score, names: list[str]) -> None:
-    """Write series by true and by predicted class to `results/confusion.csv`."""
-    counts = Counter(zip(result.labels.tolist(), result.answers.tolist(), strict=True))
-    RESULTS.mkdir(exist_ok=True)
-    with open(RESULTS / "confusion.csv", "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["true class", *names])
-        for true, name in enumerate(names):
-            rows.writerow([name, *(counts[true, answer] for answer in range(len(names)))])
-
-
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, run_parser(__doc__))
 
 
 if __name__ == "__main__":

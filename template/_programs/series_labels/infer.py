@@ -9,20 +9,17 @@ row. Without it held-out series are read, and those with wrong answers are red. 
 it uses the untrained tiny model.
 """
 
-import argparse
 import csv
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus, class_names, read_own, window
-from .model import build_model
-from .parallel import pick_device
 from .plot import INK, RED, Line, Panel, draw
 from .results import RESULTS
+from .runs import load_run, run_parser
 
 SHOWN = 8  # panels of the picture, at most
 
@@ -54,32 +51,20 @@ def save(series: list[tuple[str, np.ndarray, str]], answers: list[tuple[str, flo
 
 def main() -> None:
     """Read the flags, predict, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--series", help="folder or CSV of series (default: held-out ones)")
     parser.add_argument("--limit", type=int, default=24, help="at most so many series")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     args = parser.parse_args()
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
     try:
-        if run_dir is None:
-            config = Config.tiny()
-            model = build_model(config).to(device).eval()
-            origin = "untrained tiny model (no run below runs/ yet; train first)"
-        else:
-            config, model, steps = load_model(run_dir, device)
-            origin = f"{run_dir} after {steps:,} steps"
+        config, model, device, origin = load_run(args)
         series = chosen(config, args.series, args.limit)
     except ValueError as error:
         parser.exit(2, f"error: {str(error).replace('--data', '--series')}\n")
     batch = window(config, [values for _, values, _ in series])
     with torch.inference_mode():
         scores = model(batch["values"].to(device), batch["known"].to(device))
-    best = scores.float().softmax(dim=-1).max(dim=-1)
     names = class_names(config)
+    best = scores[:, : len(names)].float().softmax(dim=-1).max(dim=-1)
     likeliest = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     answers = [(names[number], share) for number, share in likeliest]
     for (title, _, label), (answer, share) in zip(series[:8], answers, strict=False):

@@ -35,9 +35,9 @@ class Corpus:
         self.train = [sources[i] for i in sorted(order[held_out:])]
         self.names = sorted({source.label for source in sources})
         if config.reads_text:
-            from .texts import Prompts
+            from .tokenizer import load_tokenizer
 
-            self.prompts = Prompts(config)
+            self.tokenizer = load_tokenizer(config)
 
     def train_batch(self, step: int, rows: range) -> dict[str, Tensor]:
         """Shapes `rows` of the step's global batch; see `stack`."""
@@ -71,7 +71,10 @@ class Corpus:
         """What is told of shapes: prompts, (B, S), pictures, (B, C, Y, X), and classes, (B,)."""
         told = {}
         if self.config.reads_text:
-            told["tokens"] = self.prompts(source.text for source in sources)
+            from .prompts import encode
+
+            texts = (source.text for source in sources)
+            told["tokens"] = encode(texts, self.tokenizer, self.config)
         if self.config.reads_image:
             from .looks import look
 
@@ -129,7 +132,7 @@ def prepare(config: Config) -> None:
             message = f"--num-classes is {config.num_classes}; there are {len(names)} classes"
             raise ValueError(message)
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-    if config.reads_text:
-        from .texts import learn_tokens
+    if config.bpe:
+        from .bpe import learn_tokens
 
         learn_tokens((source.text for source in sources), config)

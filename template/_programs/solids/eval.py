@@ -9,69 +9,35 @@ is told of held-out ones, and the Chamfer distance of their surfaces to the true
 with that of the mean of all training shapes, and with that of noise.
 """
 
-import argparse
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from .checkpoint import load_model, newest_run
+from .checkpoint import load_model
 from .config import Config
 from .data import Corpus, prepare
 from .diffusion import denoising_loss
 from .forms import COLUMN, form_of, mean_form, wholeness
+from .losses import Score, mean_loss, score
 from .parallel import Workers, join_workers, leave_workers
 from .results import Table
+from .runs import evaluate_run, run_parser
 from .samples import generate, mean_chamfer, noise_for
 
 MADE = 48  # shapes that are made and compared
 AVERAGED = 240  # training shapes that the mean is taken of
 
 
-@dataclass(frozen=True)
-class Score:
-    """Squared errors over some shapes."""
-
-    squares: float
-    shapes: int
-
-    @property
-    def loss(self) -> float:
-        """Mean squared error."""
-        return self.squares / self.shapes
-
-
-@torch.no_grad()
-def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None = None) -> Score:
-    """A model's score on the first `limit` held-out shapes, in every process the same."""
-    squares, shapes = 0.0, 0
-    training = model.training
-    model.eval()
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
-        count = len(batch["shapes"])
-        with workers.autocast():
-            squares += model.loss(workers.move(batch)).item() * count
-        shapes += count
-    model.train(training)
-    return Score(squares, shapes)
-
-
-@torch.no_grad()
-def zero_score(model: nn.Module, corpus: Corpus, limit: int | None = None) -> Score:
+def zero_score(model: nn.Module, corpus: Corpus, workers: Workers) -> Score:
     """The same for a denoiser that answers zero."""
-    squares, shapes = 0.0, 0
-    for batch in corpus.val_batches(corpus.config.micro_batch, limit):
-        loss = denoising_loss(
-            corpus.config,
-            lambda noisy, _: torch.zeros_like(noisy),
-            model.encode(batch["shapes"]),
-            batch["noise"],
-            batch["quantiles"],
-        )
-        squares += loss.item() * len(batch["shapes"])
-        shapes += len(batch["shapes"])
-    return Score(squares, shapes)
+
+    def loss_of(batch: dict[str, Tensor]) -> Tensor:
+        batch = workers.move(batch)
+        clean, noise = model.encode(batch["shapes"]), batch["noise"]
+        zero = torch.zeros_like(noise)
+        return denoising_loss(corpus.config, lambda *_: zero, clean, noise, batch["quantiles"])
+
+    return mean_loss(loss_of, corpus)
 
 
 def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
@@ -80,7 +46,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
     config, model, steps = load_model(run_dir, workers.device)
     prepare(config)
     corpus = Corpus(config)
-    found, zero = score(model, corpus, workers), zero_score(model, corpus)
+    found, zero = score(model, corpus, workers), zero_score(model, corpus, workers)
     sources = corpus.val[:made]
     forms = generate(model, corpus, sources, seed=config.seed)
     leave_workers(workers)
@@ -90,7 +56,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
     noise = torch.stack([noise_for(config, config.seed, i) for i in range(len(sources))])
     rows = [("this model", found.loss, forms), ("zero; mean shape", zero.loss, [mean])]
     rows.append(("zero; noise", zero.loss, model.decode(noise)))
-    figures = {"steps": steps, "shapes": found.shapes, "loss": found.loss, "zero_loss": zero.loss}
+    figures = {"steps": steps, "shapes": found.samples, "loss": found.loss, "zero_loss": zero.loss}
     cells = []
     for (name, loss, shown), key in zip(rows, ("", "mean_", "noise_"), strict=True):
         every = shown if len(shown) == len(sources) else list(shown) * len(sources)
@@ -100,7 +66,7 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
         cells.append((name, loss, distance, whole))
     return Table(
         title="Held-out evaluation",
-        context=f"{run_dir} after {steps:,} steps, {found.shapes:,} shapes, {len(sources)} made",
+        context=f"{run_dir} after {steps:,} steps, {found.samples:,} shapes, {len(sources)} made",
         columns=("predictor", "denoising loss", "Chamfer distance", COLUMN),
         rows=tuple(cells),
         figures=figures,
@@ -109,22 +75,9 @@ def evaluate(run_dir: str, device: str = "auto", made: int = MADE) -> Table:
 
 def main() -> None:
     """Read the flags, evaluate, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", help="folder of the run (default: the one saved last)")
+    parser = run_parser(__doc__)
     parser.add_argument("--made", type=int, default=MADE, help="shapes to make and compare")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    args = parser.parse_args()
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        parser.exit(2, "error: nothing to evaluate below runs/; train first\n")
-    try:
-        table = evaluate(str(run_dir), args.device, args.made)
-    except ValueError as error:
-        parser.exit(2, f"error: {error}\n")
-    print(table.plain())
-    print(f"wrote {table.save('eval')}")
+    evaluate_run(evaluate, parser)
 
 
 if __name__ == "__main__":

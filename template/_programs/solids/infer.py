@@ -9,21 +9,18 @@ flags; without them, by held-out shapes. Before any training the untrained tiny 
 """
 
 import argparse
-from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
 from . import sources
-from .checkpoint import load_model, newest_run
 from .config import Config
 from .data import Corpus, prepare
 from .diffusion import SAMPLERS
 from .forms import views, write
-from .model import build_model
-from .parallel import pick_device
 from .rendering import contact_sheet
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .samples import generate
 
 SIDE = 128  # pixels of a view on the contact sheet
@@ -56,15 +53,7 @@ def wanted(args: argparse.Namespace, corpus: Corpus) -> list[sources.Source]:
 
 def make_shapes(args: argparse.Namespace) -> tuple[list[sources.Source], Tensor, str]:
     """What was wanted, the shapes, and a line on where they come from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, _, origin = load_run(args)
     prepare(config)
     corpus = Corpus(config)
     asked = wanted(args, corpus)
@@ -74,13 +63,12 @@ def make_shapes(args: argparse.Namespace) -> tuple[list[sources.Source], Tensor,
 
 def read_flags(config: type[Config]) -> argparse.ArgumentParser:
     """The flags of a model with this configuration."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     if config.reads_text:
         parser.add_argument("--text", action="append", help="a prompt; may be repeated")
     if config.reads_image:
+        from pathlib import Path
+
         parser.add_argument("--input", type=Path, help="a picture of a shape, or a folder of them")
     if config.labelled:
         parser.add_argument("--label", help="the class of the shapes")
@@ -91,7 +79,6 @@ def read_flags(config: type[Config]) -> argparse.ArgumentParser:
     parser.add_argument("--guidance", type=float, help=scale)
     parser.add_argument("--sampler", choices=SAMPLERS, default="ddim", help="how to denoise")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     return parser
 
 

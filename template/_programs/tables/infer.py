@@ -10,7 +10,6 @@ untrained tiny model answers.
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,11 @@ import torch
 from PIL import Image
 
 from . import plot
-from .checkpoint import load_model, newest_run
 from .columns import Columns, Row, read_rows
 from .config import Config
-from .data import Corpus, prepare
-from .model import build_model
-from .parallel import pick_device
-from .results import RESULTS
+from .data import Corpus
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 
 DRAWN = 24  # bars
 
@@ -32,20 +29,14 @@ DRAWN = 24  # bars
 @torch.inference_mode()
 def predict(args: argparse.Namespace) -> list[Row]:
     """Every row with what the model says of it; writes the arrays and the plot."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny(run_dir="runs/untrained")
-        model = build_model(config).to(device).eval()
-        prepare(config)
-        print("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
+    config, model, device, origin = load_run(args)
+    print(f"[{origin}]")
     if args.input is None:
         corpus = Corpus(config)
         columns, rows = corpus.columns, corpus.val_rows
     else:
-        columns = Columns.load(Path(run_dir or config.run_dir) / "columns.json")
+        known = Path(config.run_dir) / "columns.json"
+        columns = Columns.load(known) if known.exists() else Corpus(config).columns
         rows = read_rows(args.input)
     rows = rows[: args.limit]
     batch = {name: x.to(device) for name, x in columns.inputs(rows, config).items()}
@@ -115,22 +106,14 @@ def describe(
 
 def main() -> None:
     """Read the flags, predict, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--input", type=Path, help="CSV with a header (default: held-out rows)")
     parser.add_argument("--limit", type=int, default=400, help="at most so many rows")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         rows = predict(parser.parse_args())
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "predictions.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("predictions", rows)
     for row in rows[:8]:
         print("; ".join(f"{name}: {value}" for name, value in row.items() if value))
     print(f"wrote {path}, {RESULTS / 'outputs.npz'} and {RESULTS / 'predictions.png'}")

@@ -1,24 +1,15 @@
 """How good the answers about held-out rows are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from .data import Corpus
 from .parallel import Workers
+from .scores import Score
 
 Tensors = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Score:
-    """The mean loss of a predictor, None where it has none, and its measures by name."""
-
-    loss: float | None
-    samples: int
-    measures: dict[str, float]
 
 
 @torch.no_grad()

@@ -6,6 +6,9 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
+from .config import Config
+from .tokenizer import ByteTokenizer
+
 END = "<|end|>"
 
 
@@ -31,6 +34,17 @@ class BPETokenizer:
         return [0 if piece == END else len(piece) for piece in pieces]  # one character a byte
 
 
+def vocabulary(config: Config) -> Path:
+    """Where the learned vocabulary of a run lies."""
+    return Path(config.run_dir) / "tokenizer.json"
+
+
+def learn_tokens(texts: Iterable[str], config: Config) -> None:
+    """Learn the vocabulary of a run, unless bytes are enough for its size."""
+    if config.vocab_size > ByteTokenizer.rows:
+        train_bpe(texts, config.vocab_size, vocabulary(config))
+
+
 def train_bpe(texts: Iterable[str], vocab_size: int, path: Path) -> None:
     """Learn at most `vocab_size` tokens from texts and save them at `path`."""
     model = tokenizers.Tokenizer(models.BPE())
@@ -43,4 +57,5 @@ def train_bpe(texts: Iterable[str], vocab_size: int, path: Path) -> None:
         show_progress=False,
     )
     model.train_from_iterator(texts, trainer)
+    path.parent.mkdir(parents=True, exist_ok=True)
     model.save(str(path))

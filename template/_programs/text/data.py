@@ -7,12 +7,8 @@ follows from (seed, step), so training resumes exactly and does not depend on ho
 processes share a batch.
 """
 
-import hashlib
-import importlib.util
-import json
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
@@ -20,8 +16,10 @@ import torch
 from torch import Tensor
 
 from .config import Config
+from .corpus import corpus_folder, empty_corpus, fingerprint, read_record, write_record
+from .reading import dataset_rows, files_at, table_rows
 from .synthetic import synthetic_documents
-from .tokenizer import ByteTokenizer, Tokenizer
+from .tokenizer import Tokenizer, load_tokenizer
 
 TEXT_SUFFIXES = (".txt", ".md", ".jsonl")
 PASSAGE = 2_000  # characters, roughly: the unit that is held out or not
@@ -31,8 +29,7 @@ class Corpus:
     """Training and held-out token ids, (N,) each, mapped from disk."""
 
     def __init__(self, config: Config):
-        folder = corpus_folder(config)
-        sizes = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))["tokens"]
+        folder, sizes = corpus_folder(config), read_record(config)["tokens"]
         self.config = config
         self.tokenizer = load_tokenizer(config)
         self.train = map_tokens(folder / "train.bin", sizes["train"])
@@ -69,36 +66,18 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
     return {"tokens": torch.randint(config.vocab_size, shape, generator=generator)}
 
 
-def load_tokenizer(config: Config) -> Tokenizer:
-    """The tokenizer of a run: bytes, or what `prepare` learned."""
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import BPETokenizer
-
-        return BPETokenizer(corpus_folder(config) / "tokenizer.json")
-    return ByteTokenizer()
-
-
 def prepare(config: Config) -> None:
     """Write the corpus of `config` to its run folder, unless it is there already."""
-    folder = corpus_folder(config)
-    description = {"source": fingerprint(config)}
-    record = folder / "corpus.json"
-    if record.exists():
-        known = json.loads(record.read_text(encoding="utf-8"))
-        if known["source"] == description["source"]:
-            return
-        record.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import train_bpe
+    source = fingerprint(config, files_at(config.data, TEXT_SUFFIXES), "vocab_size")
+    if read_record(config).get("source") == source:
+        return
+    folder = empty_corpus(config)
+    if config.bpe:
+        from .bpe import learn_tokens
 
-        texts = (text for text, held_out in split_passages(config) if not held_out)
-        train_bpe(texts, config.vocab_size, folder / "tokenizer.json")
-    tokenizer = load_tokenizer(config)
-    if len(tokenizer) > config.vocab_size:
-        raise ValueError(f"--vocab-size is below the tokenizer's {len(tokenizer)} tokens")
-    description["tokens"] = write_tokens(config, tokenizer, folder)
-    record.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        learn_tokens((text for text, held_out in split_passages(config) if not held_out), config)
+    sizes = write_tokens(config, load_tokenizer(config), folder)
+    write_record(config, {"source": source, "tokens": sizes})
 
 
 def write_tokens(config: Config, tokenizer: Tokenizer, folder: Path) -> dict[str, int]:
@@ -135,50 +114,18 @@ def documents(config: Config) -> Iterable[str]:
     if not config.data:
         return synthetic_documents(config.seed)
     if Path(config.data).exists():
-        return (text for path in text_files(config.data) for text in read_documents(path))
-    if importlib.util.find_spec("datasets") is None:
-        raise ValueError(
-            f'--data "{config.data}": no such file or folder; '
-            "for a Hugging Face dataset of that name: pip install datasets"
+        return (
+            text for path in files_at(config.data, TEXT_SUFFIXES) for text in read_documents(path)
         )
-    from datasets import load_dataset
-
-    return (row["text"] for row in load_dataset(config.data, split="train"))
-
-
-def text_files(data: str) -> list[Path]:
-    """The file `data`, or the text files below the folder `data`, in order of their names."""
-    path = Path(data)
-    if path.is_file():
-        return [path]
-    files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in TEXT_SUFFIXES)
-    if not files:
-        raise ValueError(f'--data "{data}": no {", ".join(TEXT_SUFFIXES)} files in this folder')
-    return files
+    return (row["text"] for row in dataset_rows(config.data))
 
 
 def read_documents(path: Path) -> Iterator[str]:
     """The documents of one file: the "text" of each line of .jsonl, otherwise the whole file."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        if path.suffix == ".jsonl":
-            yield from (json.loads(line)["text"] for line in file if line.strip())
-        else:
-            yield file.read()
-
-
-def fingerprint(config: Config) -> str:
-    """A digest of everything that decides the corpus: settings, and the files' sizes and dates."""
-    settings = asdict(config)
-    parts = [settings[name] for name in ("data", "seed", "val_fraction", "vocab_size")]
-    if config.data and Path(config.data).exists():
-        for path in text_files(config.data):
-            parts += [str(path), path.stat().st_size, path.stat().st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def corpus_folder(config: Config) -> Path:
-    """Where the prepared corpus of a run lies."""
-    return Path(config.run_dir) / "corpus"
+    if path.suffix == ".jsonl":
+        yield from (row["text"] for row in table_rows(path))
+    else:
+        yield path.read_text(encoding="utf-8", errors="replace")
 
 
 def map_tokens(path: Path, size: int) -> Tensor:

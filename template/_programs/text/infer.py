@@ -7,29 +7,17 @@ writes it to `results/sample.txt`. Before any training it samples the untrained 
 """
 
 import argparse
-from pathlib import Path
 
 import torch
 
-from .checkpoint import load_model, newest_run
-from .config import Config
 from .data import load_tokenizer
-from .model import build_model
-from .parallel import pick_device
 from .results import RESULTS
+from .runs import load_run, run_parser
 
 
 def sample_text(args: argparse.Namespace) -> tuple[str, str]:
     """A continuation of the prompt, and a line on where it comes from."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     if device.type == "cuda":
         model = model.bfloat16()
     tokenizer = load_tokenizer(config)
@@ -47,17 +35,13 @@ def sample_text(args: argparse.Namespace) -> tuple[str, str]:
 
 def main() -> None:
     """Read the flags, sample, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--prompt", default="", help="text to continue; none starts a document")
     parser.add_argument("--max-new-tokens", type=int, default=200, help="tokens to add")
     parser.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest")
     parser.add_argument("--top-k", type=int, help="choose among the k likeliest tokens")
     parser.add_argument("--top-p", type=float, help="choose among the likeliest with mass p")
     parser.add_argument("--seed", type=int, default=0, help="seed of the choices")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         text, origin = sample_text(parser.parse_args())
     except ValueError as error:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from .config import Config
+
 
 class Tokenizer(Protocol):
     """What the rest of the code asks of a tokenizer."""
@@ -39,3 +41,18 @@ class ByteTokenizer:
 
     def byte_lengths(self) -> list[int]:
         return [1] * 256 + [0]
+
+
+def load_tokenizer(config: Config) -> Tokenizer:
+    """The tokenizer of a run: bytes, or what `prepare` learned.
+
+    Raise `ValueError` if it has more tokens than the model.
+    """
+    tokenizer: Tokenizer = ByteTokenizer()
+    if config.bpe and config.vocab_size > ByteTokenizer.rows:
+        from .bpe import BPETokenizer, vocabulary
+
+        tokenizer = BPETokenizer(vocabulary(config))
+    if len(tokenizer) > config.vocab_size:
+        raise ValueError(f"--vocab-size is below the tokenizer's {len(tokenizer)} tokens")
+    return tokenizer

@@ -7,9 +7,6 @@ the model hears. The batch of a step follows from (seed, step), so training resu
 does not depend on how many processes share a batch.
 """
 
-import csv
-import importlib.util
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .config import Config
+from .reading import dataset_rows, files_at, table_rows
 from .synthetic import COUNT, transcript, utterance
-from .tokenizer import ByteTokenizer, Tokenizer
+from .tokenizer import load_tokenizer
 from .wav import read_wav, resample
 
 TABLES = (".csv", ".jsonl")
@@ -99,29 +97,17 @@ def longest_source(config: Config) -> Tensor:
     return torch.zeros(1, heard_samples(config))
 
 
-def load_tokenizer(config: Config) -> Tokenizer:
-    """The tokenizer of a run: bytes, or what `prepare` learned."""
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import BPETokenizer
-
-        return BPETokenizer(Path(config.run_dir) / "tokenizer.json")
-    return ByteTokenizer()
-
-
 def prepare(config: Config) -> None:
     """Look at the data once, and learn the tokenizer of a run that has none yet."""
     texts = [clip.text for clip, held_out in split_clips(config) if not held_out]
     if not texts:
         raise ValueError("--data leaves no clips to train on; give it more")
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-    if config.bpe and config.vocab_size > ByteTokenizer.rows:
-        from .bpe import train_bpe
+    if config.bpe:
+        from .bpe import learn_tokens, vocabulary
 
-        path = Path(config.run_dir) / "tokenizer.json"
-        if not path.exists():
-            train_bpe(texts, config.vocab_size, path)
-    if len(load_tokenizer(config)) > config.vocab_size:
-        raise ValueError("--vocab-size is below the number of tokens in use")
+        if not vocabulary(config).exists():
+            learn_tokens(texts, config)
 
 
 def split_clips(config: Config) -> Iterator[tuple[Clip, bool]]:
@@ -139,15 +125,10 @@ def clips_of(config: Config) -> Iterator[Clip]:
     if not config.data:
         return (synthetic_clip(config, index) for index in range(COUNT))
     if Path(config.data).exists():
-        return (clip for table in tables(Path(config.data)) for clip in read_table(table, config))
-    if importlib.util.find_spec("datasets") is None:
-        raise ValueError(
-            f'--data "{config.data}": no such file or folder; '
-            "for a Hugging Face dataset of that name: pip install datasets"
+        return (
+            clip for table in files_at(config.data, TABLES) for clip in read_table(table, config)
         )
-    from datasets import load_dataset
-
-    rows = load_dataset(config.data, split="train")
+    rows = dataset_rows(config.data)
     return (hub_clip(rows, index, config) for index in range(len(rows)))
 
 
@@ -169,24 +150,12 @@ def hub_clip(rows, index: int, config: Config) -> Clip:
     return Clip(f"row {index}", rows[index]["text"], read)
 
 
-def tables(data: Path) -> list[Path]:
-    """The file of transcripts, or those below a folder, in order of their names."""
-    if data.is_file():
-        return [data]
-    found = sorted(path for path in data.rglob("*") if path.suffix in TABLES)
-    if not found:
-        raise ValueError(f'--data "{data}": no {" or ".join(TABLES)} file of transcripts there')
-    return found
-
-
 def read_table(table: Path, config: Config) -> Iterator[Clip]:
     """The clips that a CSV or JSONL file lists; paths are relative to it."""
-    with open(table, encoding="utf-8", newline="") as file:
-        rows = map(json.loads, filter(str.strip, file)) if table.suffix == ".jsonl" else None
-        for number, row in enumerate(rows or csv.DictReader(file), 1):
-            if not {"path", "text"} <= row.keys():
-                raise ValueError(f'--data {table}: record {number} has no "path" and "text"')
-            path = table.parent / row["path"]
-            if not path.is_file():
-                raise ValueError(f"--data {table}: record {number}: no file {path}")
-            yield Clip(row["path"], row["text"], lambda p=path: read_wav(p, config.sample_rate))
+    for number, row in enumerate(table_rows(table), 1):
+        if not {"path", "text"} <= row.keys():
+            raise ValueError(f'--data {table}: record {number} has no "path" and "text"')
+        path = table.parent / row["path"]
+        if not path.is_file():
+            raise ValueError(f"--data {table}: record {number}: no file {path}")
+        yield Clip(row["path"], row["text"], lambda p=path: read_wav(p, config.sample_rate))

@@ -12,26 +12,15 @@ from pathlib import Path
 
 import torch
 
-from .checkpoint import load_model, newest_run
-from .config import Config
 from .data import Corpus, load_tokenizer, prepare, window
-from .model import build_model
-from .parallel import pick_device
 from .results import RESULTS
+from .runs import load_run, run_parser
 from .wav import read_wav, write_wav
 
 
 def transcribe_one(args: argparse.Namespace) -> tuple[str, str]:
     """The lines to show, and one on where they come from; writes the sound."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        origin = "untrained tiny model (no run below runs/ yet; train first)"
-    else:
-        config, model, steps = load_model(run_dir, device)
-        origin = f"{run_dir} after {steps:,} steps"
+    config, model, device, origin = load_run(args)
     lines = []
     prepare(config)
     if args.input is None:
@@ -61,17 +50,13 @@ def transcribe_one(args: argparse.Namespace) -> tuple[str, str]:
 
 def main() -> None:
     """Read the flags, listen, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--input", type=Path, help="a WAV file; none hears a held-out clip")
     parser.add_argument("--max-new-tokens", type=int, default=200, help="longest transcript")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest")
     parser.add_argument("--top-k", type=int, help="choose among the k likeliest tokens")
     parser.add_argument("--top-p", type=float, help="choose among the likeliest with mass p")
     parser.add_argument("--seed", type=int, default=0, help="seed of the choices")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         text, origin = transcribe_one(parser.parse_args())
     except (ValueError, FileNotFoundError) as error:

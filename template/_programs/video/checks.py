@@ -1,5 +1,7 @@
 """What the dimensions of a video classifier must satisfy."""
 
+from .refusals import require
+
 
 def check_model(config) -> None:
     """Raise `ValueError` for dimensions that do not fit together, naming their flags."""
@@ -9,9 +11,3 @@ def check_model(config) -> None:
         "--image-size must be a multiple of --patch-size",
     )
     require(config.frames % config.tubelet == 0, "--frames must be a multiple of --tubelet")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise `ValueError` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)

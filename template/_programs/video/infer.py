@@ -10,19 +10,16 @@ answers.
 """
 
 import argparse
-import csv
-import json
 from pathlib import Path
 
 import torch
 
-from .checkpoint import load_model, newest_run
+from .classes import read_class_names
 from .clips import clip_paths, read_clip, write_gif
 from .config import Config
 from .data import INPUT, Clip, Corpus, collate
-from .model import build_model
-from .parallel import pick_device
-from .results import RESULTS
+from .results import RESULTS, save_rows
+from .runs import load_run, run_parser
 from .synthetic import class_names
 
 
@@ -39,16 +36,9 @@ def clips_to_name(args: argparse.Namespace, config: Config) -> tuple[list[Clip],
 @torch.inference_mode()
 def name_clips(args: argparse.Namespace) -> list[dict[str, str]]:
     """A row for each clip; writes the first one as an animation."""
-    device = pick_device(args.device)
-    run_dir = args.run_dir or newest_run()
-    if run_dir is None:
-        config = Config.tiny()
-        model = build_model(config).to(device).eval()
-        classes = class_names(config.num_classes)
-        print("untrained tiny model (no run below runs/ yet; train first)")
-    else:
-        config, model, _ = load_model(run_dir, device)
-        classes = json.loads((Path(run_dir) / "classes.json").read_text(encoding="utf-8"))
+    config, model, device, origin = load_run(args)
+    print(f"[{origin}]")
+    classes = read_class_names(config, class_names(config.num_classes))
     clips, labelled = clips_to_name(args, config)
     rows = []
     for clip in clips:
@@ -68,22 +58,14 @@ def name_clips(args: argparse.Namespace) -> list[dict[str, str]]:
 
 def main() -> None:
     """Read the flags, watch, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--run-dir", type=Path, help="folder of the run")
+    parser = run_parser(__doc__)
     parser.add_argument("--input", type=Path, help="a clip or a folder of clips")
     parser.add_argument("--limit", type=int, default=20, help="at most so many clips")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     try:
         rows = name_clips(parser.parse_args())
     except ValueError as error:
         parser.exit(2, f"error: {error}\n")
-    path = RESULTS / "predictions.csv"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+    path = save_rows("predictions", rows)
     for row in rows:
         truth = f", labelled {row['label']}" if "label" in row else ""
         print(f"{row['clip']}: {row['predicted']} ({row['probability']}){truth}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..trace import concatenate
+from ..arrays import concatenate
 from .base import Flops, Linear, Part
 from .norms import Norm
 
 if TYPE_CHECKING:
-    from ..trace import Array, Trace
+    from ..arrays import Array
+    from ..trace import Trace
 
 
 class Rotary:

@@ -7,18 +7,17 @@ name, and `parameter` declares a tensor of its own. Names and shapes read off th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from ..trace import Array
+    from ..arrays import Array
+    from ..trace import Trace
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One entry of a state dict.
 
     Attributes:
@@ -41,8 +40,7 @@ class Tensor:
         return prod(self.shape)
 
 
-@dataclass(frozen=True)
-class Flops:
+class Flops(NamedTuple):
     """Floating-point operations of a forward pass; a multiply-add counts as two.
 
     Attributes:
@@ -76,24 +74,33 @@ class Flops:
         return self.total - self.masked
 
 
+_set = object.__setattr__
+
+
 class Part:
     """A module without arithmetic: named tensors, children, and the costs they imply."""
 
+    _parameters: int | None = None
+    _matrices: int | None = None
+    tensors: dict[str, Tensor]
+    children: dict[str, Part]
+    ties: dict[str, str]
+
     def __init__(self) -> None:
-        self.tensors: dict[str, Tensor] = {}
-        self.children: dict[str, Part] = {}
-        self.ties: dict[str, str] = {}
+        _set(self, "tensors", {})
+        _set(self, "children", {})
+        _set(self, "ties", {})
 
     def __setattr__(self, name: str, value: object) -> None:
         if isinstance(value, Part):
             self.children[name] = value
-        object.__setattr__(self, name, value)
+        _set(self, name, value)
 
     def parameter(
         self, name: str, *shape: int, quantizable: bool = False, trainable: bool = True
     ) -> None:
         """Declare a parameter of this module; a frozen one is not trainable."""
-        self.tensors[name] = Tensor(shape, trainable=trainable, quantizable=quantizable)
+        self.tensors[name] = Tensor(shape, "parameter", trainable, quantizable)
 
     def buffer(self, name: str, *shape: int) -> None:
         """Declare a persistent buffer of this module."""
@@ -118,14 +125,18 @@ class Part:
                 yield f"{child_name}.{name}", tensor
 
     def count(self, *, quantizable_only: bool = False) -> int:
-        """Number of parameters, tied tensors once and buffers not at all."""
-        own = sum(
-            t.numel
-            for t in self.tensors.values()
-            if t.kind == "parameter" and (t.quantizable or not quantizable_only)
-        )
-        inner = sum(c.count(quantizable_only=quantizable_only) for c in self.children.values())
-        return own + inner - (self._tied_count(quantizable_only) if self.ties else 0)
+        """Number of parameters, tied tensors once and buffers not at all; counted once."""
+        kept = "_matrices" if quantizable_only else "_parameters"
+        if (known := getattr(self, kept)) is not None:
+            return known
+        total = -self._tied_count(quantizable_only) if self.ties else 0
+        for shape, kind, _, quantizable, _ in self.tensors.values():
+            if kind == "parameter" and (quantizable or not quantizable_only):
+                total += prod(shape)
+        for child in self.children.values():
+            total += child.count(quantizable_only=quantizable_only)
+        _set(self, kept, total)
+        return total
 
     def _tied_count(self, quantizable_only: bool) -> int:
         tied = (self.at(alias) for alias in self.ties)
@@ -134,6 +145,11 @@ class Part:
     def idle(self, *, quantizable_only: bool = False) -> int:
         """Number of parameters that one position does not pass through: unchosen experts."""
         return sum(c.idle(quantizable_only=quantizable_only) for c in self.children.values())
+
+    def frozen(self) -> int:
+        """Number of parameters that no optimizer sees."""
+        tensors = (tensor for _, tensor in self.named_tensors())
+        return sum(t.numel for t in tensors if t.kind == "parameter" and not t.trainable)
 
     def at(self, path: str) -> Tensor:
         """The tensor at a dotted path."""
@@ -188,6 +204,21 @@ class Repeat(Part):
 
     def flops(self, batch: int, length: int) -> Flops:
         return self.block.flops(batch, length) * self.n
+
+    def each(self, trace: Trace, *, wrapped: bool = False) -> Iterator[Callable[..., Array]]:
+        """The blocks one by one, to loop over as the PyTorch module does.
+
+        They are checkpointed, where the trace says so, if they are `wrapped` or the trace's own.
+        """
+        wrapped = wrapped or self is trace.blocks
+        for block, n in self.runs():
+            run = partial(trace.checkpointed, block.forward) if wrapped else block
+            for _ in trace.rounds(n, (self, block)):
+                yield run
+
+    def runs(self) -> Iterator[tuple[Part, int]]:
+        """Blocks, and how many of each a pass goes through; the kind of the last layer last."""
+        yield self.block, self.n
 
     def forward(self, x: Array, *args: Any, **options: Any) -> Array:
         """The blocks in a row; all of them take the same further arguments."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base import Flops, Linear, Part, Tensor
-from .convolution import BatchNorm2d, Conv2d, Size
+from .convolution import BatchNorm2d, Conv2d, Size, halved, max_pooled
 from .norms import Norm
 from .vision import Head
+
+if TYPE_CHECKING:
+    from ..arrays import Array
+    from ..trace import Trace
 
 
 class Stage(Part):
@@ -37,6 +43,13 @@ class Stage(Part):
     def flops(self, batch: int, length: int) -> Flops:
         first, other = (b.flops(batch, length) for b in (self.first, self.other))
         return first + other * (self.n - 1)
+
+    def each(self, trace: Trace, *, wrapped: bool = False) -> Iterator[Callable[[Array], Array]]:
+        """The blocks one by one; `wrapped` ones are checkpointed where the trace says so."""
+        for block, n in ((self.first, 1), (self.other, self.n - 1)):
+            run = partial(trace.checkpointed, block) if wrapped else block
+            for _ in trace.rounds(n):
+                yield run
 
 
 class Numbered(Part):
@@ -86,17 +99,59 @@ class ResidualBlock(Part):
         if stride > 1 or in_width != width:
             self.shortcut = ConvNorm(in_width, width, 1, size, stride)
 
+    def forward(self, x: Array) -> Array:
+        """(B, in_width, ...) -> (B, width, ...)."""
+        y = self.conv1(x).apply("relu")
+        last = self.conv2
+        if "conv3" in self.children:
+            y, last = self.conv2(y).apply("relu"), self.conv3
+        shortcut = self.children.get("shortcut", unchanged)
+        return (last(y) + shortcut(x)).apply("relu")
 
-class ResNet(Part):
-    """A 7x7 stem, four stages of residual blocks, the mean over positions, and a head."""
+
+class ImageClassifier(Part, ABC):
+    """Pictures of `channels` and `side` named by their features; heirs say which."""
+
+    head: Part
 
     def __init__(self, dims: Mapping[str, Any]) -> None:
         super().__init__()
+        self.channels, self.side = dims["channels"], dims["image_size"]
+
+    @abstractmethod
+    def features(self, images: Array) -> Array:
+        """(B, C, side, side) -> (B, W)."""
+
+    def loss(self, trace: Trace, batch: int, length: int) -> None:
+        """The training pass over `batch` pictures."""
+        images = trace.given(batch, self.channels, self.side, self.side)
+        self.head(self.features(images)).float().cross_entropy()
+
+    def answer(self, trace: Trace, batch: int, length: int) -> None:
+        """Scores of `batch` pictures, which are there first."""
+        images = trace.new((batch, self.channels, self.side, self.side))
+        self.head(self.features(images))
+
+
+class ResNet(ImageClassifier):
+    """A 7x7 stem, four stages of residual blocks, the mean over positions, and a head."""
+
+    def __init__(self, dims: Mapping[str, Any]) -> None:
+        super().__init__(dims)
         side = dims["image_size"]
         self.stem = ConvNorm(dims["channels"], dims["stem_dim"], 7, (side, side), 2)
         stages = [residual_stage(dims, i) for i in range(len(dims["depths"]))]
         self.stages = Numbered(*stages)
         self.head = Head(dims["hidden_sizes"][-1], dims["num_classes"])
+
+    def features(self, images: Array) -> Array:
+        """(B, C, side, side) -> (B, W)."""
+        x = self.stem(images).apply("relu")
+        x = max_pooled(x, halved(self.stem.out))
+        for stage in self.stages.children.values():
+            for block in stage.each(x.trace, wrapped=True):
+                x = block(x)
+        return x.mean(2, 3)
 
 
 def residual_stage(dims: Mapping[str, Any], index: int) -> Stage:
@@ -104,11 +159,12 @@ def residual_stage(dims: Mapping[str, Any], index: int) -> Stage:
     widths = (dims["stem_dim"], *dims["hidden_sizes"])
     stride = 2 if index else 1
     side = dims["image_size"]
+    size = (side, side)
     for _ in range(1 + max(1, index)):  # the stem, its pooling, and the stages in between
-        side = (side + 1) // 2
+        size = halved(size)
     width = widths[index + 1]
     inner = width // dims["reduction"] if dims["block"] == "bottleneck" else None
-    first = ResidualBlock(widths[index], width, (side, side), stride, inner)
+    first = ResidualBlock(widths[index], width, size, stride, inner)
     return Stage(first, ResidualBlock(width, width, first.out, 1, inner), dims["depths"][index])
 
 
@@ -127,13 +183,31 @@ class ConvNextBlock(Part):
     def flops(self, batch: int, length: int) -> Flops:
         return super().flops(batch, self.positions)
 
+    def forward(self, x: Array) -> Array:
+        """(B, width, Y, X) -> the same; what is added has its channels last."""
+        y = self.conv(x).permute(0, 2, 3, 1)
+        y = self.up_proj(self.norm(y)).apply("gelu")
+        y = x.trace.weight(self, "scale") * self.down_proj(y)
+        return x + y.permute(0, 3, 1, 2)
+
+
+class ChannelNorm(Norm):
+    """A LayerNorm with a bias over the channels of a map."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, "layernorm", True)
+
+    def forward(self, x: Array) -> Array:
+        """(B, width, Y, X) -> the same."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
 
 class Downsample(Part):
     """A LayerNorm and a convolution as wide as its stride."""
 
     def __init__(self, in_width: int, width: int, size: Size) -> None:
         super().__init__()
-        self.norm = Norm(in_width, "layernorm", True)
+        self.norm = ChannelNorm(in_width)
         self.conv = Conv2d(in_width, width, 2, size, stride=2)
         self.out = self.conv.out
 
@@ -144,15 +218,15 @@ class PatchStem(Part):
     def __init__(self, channels: int, width: int, patch: int, size: Size) -> None:
         super().__init__()
         self.conv = Conv2d(channels, width, patch, size, stride=patch)
-        self.norm = Norm(width, "layernorm", True)
+        self.norm = ChannelNorm(width)
         self.out = self.conv.out
 
 
-class ConvNext(Part):
+class ConvNext(ImageClassifier):
     """A stem of patches, four stages with downsampling between them, a norm and a head."""
 
     def __init__(self, dims: Mapping[str, Any]) -> None:
-        super().__init__()
+        super().__init__(dims)
         widths, side = dims["hidden_sizes"], dims["image_size"]
         self.stem = PatchStem(dims["channels"], widths[0], dims["patch_size"], (side, side))
         sizes, downsamples = [self.stem.out], []
@@ -169,7 +243,22 @@ class ConvNext(Part):
         self.norm = Norm(widths[-1], "layernorm", True)
         self.head = Head(widths[-1], dims["num_classes"])
 
+    def features(self, images: Array) -> Array:
+        """(B, C, side, side) -> (B, W)."""
+        x = self.stem(images)
+        for i, stage in enumerate(self.stages.children.values()):
+            if i:
+                x = self.downsamples.children[str(i - 1)](x)
+            for block in stage.each(x.trace, wrapped=True):
+                x = block(x)
+        return self.norm(x.mean(2, 3))
+
 
 def convnext_block(dims: Mapping[str, Any], width: int, size: Size = (1, 1)) -> ConvNextBlock:
     """A block of a stage that is `width` wide."""
     return ConvNextBlock(width, dims["kernel_size"], dims["mlp_ratio"], size)
+
+
+def unchanged(x: Array) -> Array:
+    """The shortcut of a block that keeps width and resolution."""
+    return x

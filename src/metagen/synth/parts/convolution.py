@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .base import Flops, Linear, Part
 
 if TYPE_CHECKING:
-    from ..trace import Array
+    from ..arrays import Array
 
 #: Height and width of a feature map.
 Size = tuple[int, int]
@@ -65,6 +65,7 @@ class BatchNorm2d(Part):
 
     def __init__(self, width: int, *, frozen: bool = False) -> None:
         super().__init__()
+        self.frozen = frozen
         declare = self.buffer if frozen else self.parameter
         declare("weight", width)
         declare("bias", width)
@@ -74,8 +75,14 @@ class BatchNorm2d(Part):
             self.buffer("num_batches_tracked")
 
     def forward(self, x: Array) -> Array:
-        """(B, width, ...) -> the same; kept are the input and a mean and a deviation a channel."""
+        """(B, width, ...) -> the same; kept are the input and a mean and a deviation a channel.
+
+        A frozen one keeps the factors by which it multiplies.
+        """
         trace = x.trace
+        if self.frozen:
+            scale, shift = (trace.new((x.shape[1], 1, 1), x.dtype) for _ in range(2))
+            return x * scale + shift
         out = trace.compute((x,), x.shape)
         if out.grad:
             trace.keep(x)
@@ -99,10 +106,11 @@ def convolve(x: Array, weight: Array, size: Sequence[int], *, transposed: bool =
     channels, places = (weight.shape[1], x.shape[2:]) if transposed else (weight.shape[0], size)
     flops = 2 * x.shape[0] * prod(places) * weight.numel
     out = trace.compute((x, weight), (x.shape[0], channels, *size), x.dtype, flops)
+    trace.ops[-1].weights = weight.nbytes
     if out.grad:
-        trace.keep(x)
+        trace.keep(x, factor=True)
         before = trace.saved
-        trace.keep(weight)
+        trace.keep(weight, factor=True)
         trace.casts += trace.saved - before
     return out
 
@@ -129,10 +137,16 @@ def max_pooled(x: Array, size: Sequence[int]) -> Array:
     return out
 
 
-def at_places(linear: Linear, x: Array) -> Array:
-    """A linear layer over the transposed places of maps, (B, N, C) -> (B, N, C').
+def halved(size: Size) -> Size:
+    """The size that a stride of two leaves, where margins keep the sides."""
+    height, width = size
+    return (height + 1) // 2, (width + 1) // 2
 
-    Channels come first in memory: whatever multiplies more than one sample copies it.
+
+def at_places(linear: Linear, x: Array) -> Array:
+    """A linear layer over rows of a larger or a transposed array, (B, N, C) -> (B, N, C').
+
+    They do not follow one another in memory: whatever multiplies several samples copies them.
     """
     x = x.trace.lowered(x)
     return linear(x.copy() if x.shape[0] > 1 else x)

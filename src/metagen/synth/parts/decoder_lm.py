@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,8 @@ from .moe import MixtureOfExperts
 from .norms import Norm
 
 if TYPE_CHECKING:
-    from ..trace import Array, Trace
-
-#: Tokens of a prompt that are read at once.
-PREFILL_CHUNK = 2048
+    from ..arrays import Array
+    from ..trace import Trace
 
 
 def _norm(dims: Mapping[str, Any]) -> Norm:
@@ -77,7 +76,33 @@ class Block(Part):
         return x + self.mlp(self.mlp_norm(x))
 
 
-class DecoderLM(Part):
+class LanguageModel(Part, ABC):
+    """What scores the next token: final hidden states and a head, `lm_head`."""
+
+    #: Tokens of a prompt that are read at once.
+    prompt_chunk = 2048
+
+    @abstractmethod
+    def hidden(self, trace: Trace, batch: int, length: int, past: int = 0) -> Array:
+        """Final hidden states of `length` tokens after `past` others, (B, T, d_model)."""
+
+    def loss(self, trace: Trace, batch: int, length: int) -> None:
+        """The training pass over `batch` sequences of `length` tokens."""
+        logits = self.lm_head(self.hidden(trace, batch, length))
+        logits.flatten(0, 1).float().cross_entropy()
+
+    def answer(self, trace: Trace, batch: int, length: int) -> None:
+        """The last chunk of a prompt that fills `length` positions, and the next token's scores."""
+        chunk = min(length, self.prompt_chunk)
+        x = self.hidden(trace, batch, chunk, length - chunk)
+        self.lm_head(x.narrow(1, 1))
+
+    def next_token(self, trace: Trace, batch: int, past: int) -> None:
+        """One more token after `past` others."""
+        self.lm_head(self.hidden(trace, batch, 1, past))
+
+
+class DecoderLM(LanguageModel):
     """Embedding, `n_layers` blocks, final norm, output head; tied heads alias the embedding."""
 
     def __init__(self, dims: Mapping[str, Any]) -> None:
@@ -107,16 +132,6 @@ class DecoderLM(Part):
             x = x + self.pos_embed(trace.given(length, dtype="int64"))
         if "embed_norm" in self.children:
             x = self.embed_norm(x)
-        x = self.blocks(x, span)
+        for block in self.blocks.each(trace):
+            x = block(x, span)
         return self.norm(x) if "norm" in self.children else x
-
-    def loss(self, trace: Trace, batch: int, length: int) -> None:
-        """The training pass over `batch` sequences of `length` tokens."""
-        logits = self.lm_head(self.hidden(trace, batch, length))
-        logits.flatten(0, 1).float().cross_entropy()
-
-    def answer(self, trace: Trace, batch: int, length: int) -> None:
-        """The last chunk of a prompt that fills `length` positions, and the next token's scores."""
-        chunk = min(length, PREFILL_CHUNK)
-        x = self.hidden(trace, batch, chunk, length - chunk)
-        self.lm_head(x.narrow(1, 1))

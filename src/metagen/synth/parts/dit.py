@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base import Embedding, Flops, Part, Repeat
-from .dit_block import DitBlock, FinalLayer, TimeEmbedding
+from .dit_block import DitBlock, FinalLayer, TimeEmbedding, unpatch
 from .vision import PatchEmbed
+
+if TYPE_CHECKING:
+    from ..arrays import Array
 
 
 class Dit(Part):
@@ -21,7 +24,7 @@ class Dit(Part):
     ) -> None:
         super().__init__()
         width, patch = dims["d_model"], dims["patch_size"]
-        self.positions = (side // patch) ** 2
+        self.side, self.patch, self.positions = side, patch, (side // patch) ** 2
         self.parameter("pos_embed", 1, self.positions, width, trainable=False)
         self.patch_embed = PatchEmbed(channels_in, width, patch, side)
         self.time_embed = TimeEmbedding(dims["time_features"], width)
@@ -33,3 +36,14 @@ class Dit(Part):
     def flops(self, batch: int, length: int) -> Flops:
         """Forward FLOPs of one denoising step of `batch` samples."""
         return super().flops(batch, self.positions)
+
+    def forward(self, noisy: Array, times: Array, labels: Array | None = None) -> Array:
+        """(B, C, side, side) at (B,) -> (B, C', side, side)."""
+        trace = noisy.trace
+        x = self.patch_embed(noisy) + trace.weight(self, "pos_embed")
+        c = self.time_embed(times)
+        if labels is not None:
+            c = c + self.label_embed(labels)
+        for block in self.blocks.each(trace, wrapped=True):
+            x = block(x, c)
+        return unpatch(self.final(x, c), self.patch, self.side)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..trace import concatenate
+from ..arrays import concatenate
 from .base import Flops, Linear, Part
 from .mlp import MLP
 from .norms import Norm
 
 if TYPE_CHECKING:
-    from ..trace import Array
+    from ..arrays import Array
 
 
 class PerSample(Linear):

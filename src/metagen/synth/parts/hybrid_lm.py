@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .attention import Attention
+from .attention import Attention, Span
 from .base import Embedding, Flops, Linear, Part, Repeat, Tensor
+from .decoder_lm import LanguageModel
 from .mamba_lm import mixer
 from .mlp import MLP
 from .moe import MixtureOfExperts
 from .norms import Norm
+
+if TYPE_CHECKING:
+    from ..arrays import Array
+    from ..trace import Trace
 
 #: Whether a layer attends, and whether its MLP is a mixture of experts.
 Kind = tuple[bool, bool]
@@ -22,6 +27,7 @@ class HybridBlock(Part):
 
     def __init__(self, dims: Mapping[str, Any], attends: bool, sparse: bool) -> None:
         super().__init__()
+        self.attends = attends
         self.norm = Norm(dims["d_model"])
         if attends:
             heads = (dims["n_heads"], dims["n_kv_heads"], dims["head_dim"])
@@ -31,9 +37,17 @@ class HybridBlock(Part):
         self.mlp_norm = Norm(dims["d_model"])
         if sparse:
             experts = (dims["n_experts"], dims["top_k"])
-            self.mlp: Part = MixtureOfExperts(dims["d_model"], dims["d_ff"], *experts)
+            self.mlp: Part = MixtureOfExperts(
+                dims["d_model"], dims["d_ff"], *experts, norm_topk=dims["norm_topk"]
+            )
         else:
             self.mlp = MLP(dims["d_model"], dims["d_ff"])
+
+    def forward(self, x: Array, span: Span) -> Array:
+        """(B, T, d_model) -> the same."""
+        normed = self.norm(x)
+        x = x + (self.attn(normed, span) if self.attends else self.mamba(normed))
+        return x + self.mlp(self.mlp_norm(x))
 
 
 class Pattern(Repeat):
@@ -68,6 +82,10 @@ class Pattern(Repeat):
     def flops(self, batch: int, length: int) -> Flops:
         return sum((b.flops(batch, length) * n for b, n in self.kinds), Flops())
 
+    def runs(self) -> Iterator[tuple[Part, int]]:
+        last = self.blocks[self.order[-1]]
+        yield from sorted(self.kinds, key=lambda kind: kind[0] is last)
+
     def state_elements(self, length: int) -> int:
         return sum(n * b.state_elements(length) for b, n in self.kinds)
 
@@ -82,7 +100,7 @@ def layer_kinds(dims: Mapping[str, Any]) -> list[Kind]:
     ]
 
 
-class HybridLM(Part):
+class HybridLM(LanguageModel):
     """Embedding, layers by period and offset, final norm, output head."""
 
     def __init__(self, dims: Mapping[str, Any]) -> None:
@@ -96,3 +114,11 @@ class HybridLM(Part):
         self.lm_head = Linear(dims["d_model"], dims["vocab_size"])
         if dims["tied"]:
             self.tie("lm_head.weight", "embed.weight")
+
+    def hidden(self, trace: Trace, batch: int, length: int, past: int = 0) -> Array:
+        """Final hidden states of `length` tokens after `past` others, (B, T, d_model)."""
+        span = Span(trace, length, past)
+        x = self.embed(trace.given(batch, length, dtype="int64"))
+        for block in self.blocks.each(trace):
+            x = block(x, span)
+        return self.norm(x) if "norm" in self.children else x

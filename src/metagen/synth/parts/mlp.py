@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .base import Linear, Part
 
 if TYPE_CHECKING:
-    from ..trace import Array
+    from ..arrays import Array
 
 
 class MLP(Part):

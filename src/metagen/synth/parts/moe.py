@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..trace import concatenate
+from ..arrays import concatenate
 from .base import Flops, Linear, Part, Repeat
 from .mlp import MLP
 
 if TYPE_CHECKING:
-    from ..trace import Array
+    from ..arrays import Array
 
 
 class MixtureOfExperts(Part):
@@ -44,22 +44,24 @@ class MixtureOfExperts(Part):
         trace, k, experts = x.trace, self.top_k, self.n_experts
         tokens = x.flatten(0, 1)  # (N, D)
         odds = self.router(tokens).float().softmax()  # (N, E)
-        weights = odds.take(tokens.shape[0], k)
+        count, visits = tokens.shape[0], tokens.shape[0] * k
+        weights = trace.compute((odds,), (count, k))
+        chosen, order = trace.new((count, k), "int64"), trace.new((visits,), "int64")
+        for indices in (chosen, order):
+            trace.keep(indices)
         if self.norm_topk:
             weights = weights / weights.sum(-1, keepdim=True)
-        visits = tokens.shape[0] * k
-        order = trace.new((visits,), "int64")
-        trace.keep(order)
         sorted_tokens = tokens.take(visits, tokens.shape[1])  # (N * k, D)
         share, left = divmod(visits, experts)
         sizes = [share + (i < left) for i in range(experts)]
         outputs = [
             trace.distinct(self.experts.block, piece) for piece in sorted_tokens.split(sizes, 0)
         ]
-        y = concatenate(outputs, 0) * weights.flatten().take(visits, 1).to(x.dtype)
+        scale = trace.compute((weights,), (visits, 1)).to(x.dtype)
+        y = concatenate(outputs, 0) * scale
         trace.keep(y)
-        y = y.take(visits, tokens.shape[1])  # back in the order of the tokens
-        return y.view(*tokens.shape[:1], k, -1).sum(1).view(*x.shape)
+        y = trace.compute((y, trace.new(y.shape, y.dtype)), y.shape)  # in the order of the tokens
+        return y.view(count, k, -1).sum(1).view(*x.shape)
 
     def idle(self, *, quantizable_only: bool = False) -> int:
         expert = self.experts.block.count(quantizable_only=quantizable_only)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .base import Part
 
 if TYPE_CHECKING:
-    from ..trace import Array
+    from ..arrays import Array
 
 
 class Norm(Part):
@@ -23,3 +23,12 @@ class Norm(Part):
     def forward(self, x: Array) -> Array:
         """(..., width) -> the same."""
         return x.trace.normalise(x, fused=self.kind == "layernorm")
+
+
+def unit(x: Array) -> Array:
+    """`F.normalize`: vectors of length 1, (..., width) -> the same."""
+    wide = x.trace.full("norm", x)
+    length = wide.mean(-1, keepdim=True)
+    for array in (wide, length) if x.grad else ():
+        x.trace.keep(array)
+    return x / length.apply("clamp")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..arrays import concatenate
 from .base import Flops, Linear, Part, Repeat
-from .convolution import BatchNorm2d, Conv2d, Size
+from .convolution import BatchNorm2d, Conv2d, Size, resized
 from .norms import Norm
+
+if TYPE_CHECKING:
+    from ..arrays import Array
+    from ..trace import Trace
 
 
 class PatchEmbed(Part):
@@ -20,22 +25,31 @@ class PatchEmbed(Part):
         self.norm = Norm(width, "layernorm", True)
         self.out = self.proj.out
 
+    def forward(self, x: Array) -> Array:
+        """(B, C, ...) -> (B, N, D)."""
+        return self.norm(self.proj(x).permute(0, 2, 3, 1)).flatten(1, 2)
+
 
 class Reduction(Part):
     """Fewer keys and values: a convolution whose stride is its kernel, and a LayerNorm."""
 
     def __init__(self, width: int, ratio: int, size: Size) -> None:
         super().__init__()
+        self.size = size
         self.conv = Conv2d(width, width, ratio, size, stride=ratio)
         self.norm = Norm(width, "layernorm", True)
+
+    def forward(self, x: Array) -> Array:
+        """(B, N, D) -> (B, M, D)."""
+        return self.norm(as_positions(self.conv(as_map(x, self.size))))
 
 
 class ReducedAttention(Part):
     """Self-attention of every position to keys and values at `1 / ratio` of the resolution."""
 
-    def __init__(self, width: int, ratio: int, size: Size) -> None:
+    def __init__(self, width: int, n_heads: int, ratio: int, size: Size) -> None:
         super().__init__()
-        self.width, self.positions = width, prod(size)
+        self.width, self.n_heads, self.positions = width, n_heads, prod(size)
         self.q_proj = Linear(width, width, True)
         self.k_proj = Linear(width, width, True)
         self.v_proj = Linear(width, width, True)
@@ -53,30 +67,51 @@ class ReducedAttention(Part):
             inner += self.reduction.flops(batch, self.keys)
         return outer + inner + Flops(4 * batch * self.width * self.positions * self.keys)
 
+    def forward(self, x: Array) -> Array:
+        """(B, N, width) -> the same."""
+        kept = self.reduction(x) if "reduction" in self.children else x
+        q, k, v = self.q_proj(x), self.k_proj(kept), self.v_proj(kept)
+        q, k, v = (a.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for a in (q, k, v))
+        return self.o_proj(x.trace.attend(q, k, v).transpose(1, 2).flatten(2))
+
 
 class MixMLP(Part):
     """A two-layer perceptron with a depthwise 3x3 convolution between, which tells positions."""
 
     def __init__(self, width: int, hidden: int, size: Size) -> None:
         super().__init__()
+        self.size = size
         self.up_proj = Linear(width, hidden, True)
         self.conv = Conv2d(hidden, hidden, 3, size, padding=1, groups=hidden)
         self.down_proj = Linear(hidden, width, True)
+
+    def forward(self, x: Array) -> Array:
+        """(B, N, width) -> the same."""
+        hidden = as_map(self.up_proj(x), self.size)
+        return self.down_proj(as_positions(self.conv(hidden).apply("gelu")))
 
 
 class MixBlock(Part):
     """One layer of a stage."""
 
-    def __init__(self, width: int, ratio: int, mlp_ratio: int, size: Size) -> None:
+    def __init__(self, dims: Mapping[str, Any], index: int, size: Size) -> None:
         super().__init__()
+        width = dims["hidden_sizes"][index]
         self.attn_norm = Norm(width, "layernorm", True)
-        self.attn = ReducedAttention(width, ratio, size)
+        self.attn = ReducedAttention(
+            width, dims["stage_heads"][index], dims["sr_ratios"][index], size
+        )
         self.mlp_norm = Norm(width, "layernorm", True)
-        self.mlp = MixMLP(width, width * mlp_ratio, size)
+        self.mlp = MixMLP(width, width * dims["mlp_ratios"][index], size)
         self.positions = prod(size)
 
     def flops(self, batch: int, length: int) -> Flops:
         return super().flops(batch, self.positions)
+
+    def forward(self, x: Array) -> Array:
+        """(B, N, width) -> the same."""
+        x = x + self.attn(self.attn_norm(x))
+        return x + self.mlp(self.mlp_norm(x))
 
 
 class Stage(Part):
@@ -88,9 +123,15 @@ class Stage(Part):
         patch, stride = dims["patch_sizes"][index], dims["strides"][index]
         self.patch_embed = PatchEmbed(channels, width, patch, stride, size)
         self.out = self.patch_embed.out
-        ratios = dims["sr_ratios"][index], dims["mlp_ratios"][index]
-        self.blocks = Repeat(MixBlock(width, *ratios, self.out), dims["depths"][index])
+        self.blocks = Repeat(MixBlock(dims, index, self.out), dims["depths"][index])
         self.norm = Norm(width, "layernorm", True)
+
+    def forward(self, x: Array) -> Array:
+        """(B, C, ...) -> (B, D, *out)."""
+        x = self.patch_embed(x)
+        for block in self.blocks.each(x.trace, wrapped=True):
+            x = block(x)
+        return as_map(self.norm(x), self.out)
 
 
 class Stages(Part):
@@ -119,6 +160,15 @@ class Decoder(Part):
         self.norm = BatchNorm2d(width)
         self.head = Conv2d(width, dims["num_classes"], 1, sizes[0])
 
+    def forward(self, features: list[Array]) -> Array:
+        """The maps of all stages -> (B, V, Y, X) of the first."""
+        levels = []
+        for linear, feature in zip(self.projections.children.values(), features, strict=True):
+            x = as_map(linear(as_positions(feature)), feature.shape[2:])
+            levels.append(resized(x, self.sizes[0]))
+        x = self.fuse(concatenate(levels, 1))
+        return self.head(self.norm(x).apply("relu"))
+
 
 class Projections(Part):
     """The decoder's linear layers, each over the positions of its stage."""
@@ -139,5 +189,40 @@ class SegFormer(Part):
 
     def __init__(self, dims: Mapping[str, Any]) -> None:
         super().__init__()
+        self.channels, self.side = dims["channels"], dims["image_size"]
         self.stages = Stages(dims)
         self.decoder = Decoder(dims, self.stages.sizes)
+
+    def forward(self, images: Array) -> Array:
+        """Class scores, (B, C, side, side) -> (B, V, Y, X) of the first stage."""
+        features, x = [], images
+        for stage in self.stages.children.values():
+            x = stage(x)
+            features.append(x)
+        return self.decoder(features)
+
+    def scores(self, images: Array) -> Array:
+        """Class scores of every pixel, (B, C, side, side) -> (B, V, side, side)."""
+        return resized(self(images).float(), images.shape[2:])
+
+    def loss(self, trace: Trace, batch: int, length: int) -> None:
+        """The training pass over `batch` pictures."""
+        images = trace.given(batch, self.channels, self.side, self.side)
+        scores = self.scores(images)
+        scores.cross_entropy()
+
+    def answer(self, trace: Trace, batch: int, length: int) -> None:
+        """The classes of all pixels of `batch` pictures, which are there first."""
+        images = trace.new((batch, self.channels, self.side, self.side))
+        scores = self.scores(images)
+        trace.compute((scores,), (batch, self.side, self.side), "int64")
+
+
+def as_map(x: Array, size: Size) -> Array:
+    """Positions as a map whose channels come last in memory, (B, N, D) -> (B, D, *size)."""
+    return x.transpose(1, 2).unflatten(2, size)
+
+
+def as_positions(x: Array) -> Array:
+    """The reverse, (B, D, Y, X) -> (B, N, D)."""
+    return x.flatten(2).transpose(1, 2)

@@ -12,7 +12,6 @@ from typing import Any
 
 from ...specs.errors import Problem
 from ...utils import formatting as fmt
-from .. import estimates
 from ..dims import Dim, choice, number, real, several, text
 from ..parts.base import Part
 from ..parts.rl import ImageEncoder, action_width
@@ -222,20 +221,6 @@ class AgentTopology(Topology):
         if self.pixels:
             return dims["frames"] * dims["channels"] * dims["image_size"] ** 2
         return dims["state_dim"]
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The two largest neighbours among the observation and what the layers return."""
-        maps = [self._seen(dims), *self._maps(dims), action_width(dims)]
-        both = max(a + b for a, b in zip(maps, maps[1:], strict=False))
-        return both * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """The observation, and of every layer its output before and after the nonlinearity."""
-        twice = 1 if checkpointing else 2
-        maps = twice * sum(self._maps(dims)) * self.networks_of(dims) + action_width(dims)
-        return units * (self._seen(dims) + maps) * estimates.ACTIVATION_BYTES
 
     def networks_of(self, dims: Mapping[str, Any]) -> int:
         """Networks that are evaluated side by side."""

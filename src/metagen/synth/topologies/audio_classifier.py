@@ -8,8 +8,9 @@ from typing import Any
 from ...specs.errors import Problem
 from ..dims import Dim, choice, flag, number, real
 from ..parts.audio import AudioClassifier, positions
-from .base import Node, Topology
+from .base import Node, Topology, short_run
 from .clip_classifier import ClipTopology
+from .stack import STACK, STACK_NODES, STACK_SHOWN, tiny_stack
 
 #: Frames a second of speech and sound recognition: one for every 10 ms, of 25 ms each.
 FRAME_RATE = 100
@@ -25,11 +26,7 @@ TABLE: Mapping[str, Dim] = {
     "freq_stride": number(10, "bands between two patches", high=4096),
     "time_stride": number(10, "frames between two patches", high=4096),
     "num_classes": number(527, "labels to choose from", high=10**7),
-    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", high=2048),
-    "n_heads": number(None, "attention heads", high=4096),
-    "head_dim": number(None, "width of one attention head", low=2, high=4096),
-    "d_ff": number(None, "hidden width of the MLP", high=2**20),
+    **STACK,
     "distilled": flag(True, "a distillation token beside the class token; the head reads both"),
     "activation": choice("gelu", "feed-forward nonlinearity", "gelu", "gelu_tanh", "quick_gelu"),
     "norm_eps": real(1e-6, "epsilon of the normalisation layers", low=1e-12, high=1.0),
@@ -51,16 +48,11 @@ class AudioTopology(ClipTopology):
         "family": frozenset({"transformer"}),
     }
     table = TABLE
-    floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
     top = "audio_classifier"
     exports = ("AudioClassifier", "build_model")
-    programs = ("common", "sound", "labels", "audio")
+    programs = ("common", "reading", "classes", "sound", "labels", "audio")
     shown = {
-        "n_layers": "Layers",
-        "d_model": "Width",
-        "n_heads": "Attention heads",
-        "head_dim": "Head dimension",
-        "d_ff": "Feed-forward width",
+        **STACK_SHOWN,
         "n_mels": "Mel bands",
         "n_frames": "Frames",
         "patch_size": "Patch size",
@@ -69,9 +61,7 @@ class AudioTopology(ClipTopology):
         Node("waveform", "input"),
         Node("spectrogram", "log-mel spectrogram"),
         Node("embed", "patch embedding", ("patch_embed",)),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
+        *STACK_NODES,
         Node("head", "classification head", ("head", "head_norm")),
         Node("loss", "cross-entropy over the classes"),
     )
@@ -109,16 +99,8 @@ class AudioTopology(ClipTopology):
             "freq_stride": min(6, dims["freq_stride"]),
             "time_stride": min(6, dims["time_stride"]),
             "num_classes": min(10, dims["num_classes"]),
-            "d_model": min(64, dims["d_model"]),
-            "n_layers": min(3, dims["n_layers"]),
-            "n_heads": min(4, dims["n_heads"]),
-            "head_dim": min(16, dims["head_dim"]),
-            "d_ff": min(192, dims["d_ff"]),
-            "steps": 360,
-            "global_batch": 32,
-            "micro_batch": 32,
-            "learning_rate": 0.003,
-            "warmup_steps": 30,
+            **tiny_stack(dims, n_layers=3, d_ff=192),
+            **short_run(steps=360, batch=32, learning_rate=0.003, warmup=30),
             "eval_samples": 128,
         }
 

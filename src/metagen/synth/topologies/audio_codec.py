@@ -8,18 +8,16 @@ from math import inf, log2, prod
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
 from ..devices import Device
 from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.codec import Codec
-from ..solver import Frame, Shape, best_shapes
-from .base import Node, Pace, Topology, Work
+from ..serving import Timed
+from ..solver import Frame, Shape, best_shapes, parabola
+from .base import Node, Pace, Topology, Work, short_run
 
 #: Seconds of sound that are coded at once; of longer ones a part.
 MOST_SECONDS = 30
-#: Elements of spectra, in full precision, that backward keeps for each sample of sound.
-SPECTRA = 56
 #: Shares of real time that the classes of latency ask for (SPEC: media at its rate, or a quarter).
 PACE = {"real-time": 1.0, "near-real-time": 0.25, "offline": 0.0}
 
@@ -109,37 +107,6 @@ def tiny_codec(dims: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def live_elements(dims: Mapping[str, Any], samples: int) -> float:
-    """Elements that exist at once within the widest stage: a block's input, output and middle."""
-    width, widest = dims["num_filters"], 0.0
-    for ratio in (*reversed(dims["ratios"]), 1):
-        widest = max(widest, samples * width * (3 + 1 / dims["compress"]))
-        samples, width = -(-samples // ratio), 2 * width
-    return widest
-
-
-def kept_elements(dims: Mapping[str, Any], samples: int, *, checkpointing: bool) -> float:
-    """Elements that backward keeps of one waveform, encoder and decoder together.
-
-    A block keeps what its convolutions and nonlinearities read, a stage what its convolution
-    reads, a recurrent layer its gates and states. With checkpointing only inputs are kept.
-    """
-    width, kept, largest = dims["num_filters"], 0.0, 0.0
-    blocks = dims["n_residual_layers"]
-    for ratio in reversed(dims["ratios"]):
-        block = samples * width * (3 + 2 / dims["compress"])
-        kept += (
-            2 * samples * width * (blocks + 2)
-            if checkpointing
-            else 2 * (blocks * block + 3 * samples * width)
-        )
-        largest = max(largest, block)
-        samples, width = -(-samples // ratio), 2 * width
-    recurrent = samples * width * 8 * dims["n_lstm_layers"]
-    kept += 2 * samples * width * (2 if checkpointing else 3)
-    return kept + (max(largest, recurrent) if checkpointing else 2 * recurrent)
-
-
 @dataclass(frozen=True)
 class SoundPace(Pace):
     """The speed of something that makes `sound` seconds of sound in each unit."""
@@ -173,7 +140,7 @@ class CodecTopology(Topology):
     floor = {"num_filters": 2, "n_residual_layers": 1, "n_lstm_layers": 1, "codebook_dim": 4}
     top = "audio_codec"
     exports = ("AudioCodec", "build_model", "reconstruction_loss")
-    programs = ("common", "sound", "codec")
+    programs = ("common", "reading", "sound", "codec")
     settings = {
         "data": text("WAV file, folder of them, or Hugging Face dataset; empty: built in"),
     }
@@ -249,21 +216,33 @@ class CodecTopology(Topology):
 
     def _affine(self, dims: Mapping[str, Any], frame: Frame) -> tuple[int, int]:
         """Parameters as `fixed + each · codebook_dim`; depths add to them evenly, too."""
-        width = dims["num_filters"]
-        if ("codec", width, 0) not in frame.counts:
+        width, step = dims["num_filters"], dims["compress"]
+        if width % step:
+            counts = self._counted(dims, frame)
+        else:  # quadratic in the filters, as long as they can be divided
+            found = {n: self._counted(dims | {"num_filters": n}, frame)
+                     for n in (step, 2 * step, 3 * step)}  # fmt: skip
+            counts = tuple(parabola({n: found[n][i] for n in found}, width) for i in range(4))
+        fixed, each, block, recurrent = counts
+        depth = dims["n_residual_layers"] * block + dims["n_lstm_layers"] * recurrent
+        return fixed + depth, each
+
+    def _counted(self, dims: Mapping[str, Any], frame: Frame) -> tuple[int, ...]:
+        """The constant of the count, and what a feature, a block and a recurrent layer add to it.
+
+        Each is read off models that are built.
+        """
+        key = ("codec", dims["num_filters"])
+        if (*key, 0) not in frame.counts:
             shapes = ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2))
             least, *more = (
                 self.build(dims | dict(zip(_SEARCHED[1:], shape, strict=True))).count()
                 for shape in shapes
             )
             block, recurrent, each = (count - least for count in more)
-            fixed = least - block - recurrent - each
-            frame.counts["codec", width, 0] = fixed, each
-            frame.counts["codec", width, 1] = block, recurrent
-        fixed, each = frame.counts["codec", width, 0]
-        block, recurrent = frame.counts["codec", width, 1]
-        depth = dims["n_residual_layers"] * block + dims["n_lstm_layers"] * recurrent
-        return fixed + depth, each
+            frame.counts[*key, 0] = least - block - recurrent - each, each
+            frame.counts[*key, 1] = block, recurrent
+        return *frame.counts[*key, 0], *frame.counts[*key, 1]
 
     # -- costs --------------------------------------------------------------------------------
 
@@ -275,32 +254,14 @@ class CodecTopology(Topology):
         at = f"one clip of {seconds:g} s, to codes and back"
         return Work(model.flops(1, self.length(dims)), 1, at)
 
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The widest stage, and the waveform before and after in full precision."""
-        samples = dims["clip_samples"]
-        waves = 2 * 4 * samples * dims["audio_channels"]
-        return live_elements(dims, samples) * estimates.ACTIVATION_BYTES + waves
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        samples = dims["clip_samples"]
-        kept = kept_elements(dims, samples, checkpointing=checkpointing)
-        spectra = SPECTRA * 4 * samples * dims["audio_channels"]
-        return units * (kept * estimates.ACTIVATION_BYTES + spectra)
-
     def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
+        self, phases: Mapping[str, Timed], dims: Mapping[str, Any], batch: int, device: Device
     ) -> SoundPace:
-        """Recurrent weights are read once a frame, all others once a clip."""
-        width = dims["num_filters"] * 2 ** len(dims["ratios"])
-        recurrent = 2 * dims["n_lstm_layers"] * 8 * width**2 * estimates.WEIGHT_BYTES["bf16"]
-        frames = -(-dims["clip_samples"] // prod(dims["ratios"]))
-        moved = estimates.weight_bytes(model, precision) + recurrent * (frames - 1)
-        seconds = estimates.pass_seconds(self.work(model, dims).flops.causal, moved, device)
-        method = f"roofline on {device.name}, recurrent weights read once a frame"
-        sound = dims["clip_samples"] / dims["sample_rate"]
-        return SoundPace(1 / seconds, seconds, method, sound)
+        """Seconds of sound beside the seconds that it takes."""
+        plain = super().pace(phases, dims, batch, device)
+        return SoundPace(
+            plain.rate, plain.first, plain.method, dims["clip_samples"] / dims["sample_rate"]
+        )
 
     def too_slow(self, pace: Pace, latency: str) -> bool:
         return sound_speed(pace) < PACE[latency]
@@ -317,11 +278,7 @@ class CodecTopology(Topology):
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return tiny_codec(dims) | {
             "clip_samples": min(2048, dims["clip_samples"]),
-            "steps": 360,
-            "global_batch": 16,
-            "micro_batch": 16,
-            "learning_rate": 0.003,
-            "warmup_steps": 20,
+            **short_run(steps=360, batch=16, learning_rate=0.003, warmup=20),
             "eval_samples": 64,
         }
 

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
-from math import inf, log10
+from math import inf
 from typing import Any
 
 from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
-from .. import estimates
-from ..devices import Device
-from ..dims import Dim, choice, flag, number, read_pins, real, text
+from ..dims import Dim, broken_rules, choice, flag, number, real
 from ..parts.audio_diffusion import AudioDiffusion, WaveAutoencoder, audio_block, hop_of
 from ..parts.base import Flops, Part
 from ..parts.dit_block import DitBlock
-from ..solver import Frame, Shape, below, best_shapes, interpolate, searched
+from ..solver import Frame, below
 from . import latents
 from .audio_codec import (
     CODEC,
     CODEC_ALIASES,
-    SPECTRA,
-    CodecTopology,
-    SoundPace,
     codec_problems,
-    kept_elements,
-    live_elements,
-    sound_dims,
-    tiny_codec,
 )
-from .base import Node, Work
-from .codec_lm import MOST_SECONDS, customary_ratios
-from .stack import StackTopology
-from .video_diffusion import ASPECT, DENOISING, STEPS
+from .base import Node, Work, short_run
+from .codec_lm import customary_ratios
+from .denoisers import DENOISING, DenoiserTopology, time_features
+from .sound_generators import SOUND_DATA, SoundGenerator, samples_of, seconds_of
 
 #: Seconds of a clip where the task states none (Liu et al., 2023), and its sampling rate.
 SECONDS, RATE = 10, 44_100
@@ -74,7 +64,7 @@ ALIASES = {name: dim for name, dim in CODEC_ALIASES.items() if dim in TABLE} | {
 
 #: The fields of `Config` that sounds with prompts need.
 SETTINGS: Mapping[str, Dim] = {
-    "data": text("folder of WAV and .txt files, CSV, JSONL, or hub dataset; empty: built in"),
+    **SOUND_DATA,
     "codec_share": real(0.5, "share of the steps in which the autoencoder learns too"),
 }
 
@@ -90,7 +80,7 @@ _AUTOENCODERS = ((2, 1, 1, 8), (3, 1, 1, 12), (4, 1, 1, 16), (6, 1, 1, 24), (8, 
 _AUTOENCODER_SHARE, _TEXT_SHARE = 0.12, 0.1
 
 
-class AudioDiffusionTopology(StackTopology):
+class AudioDiffusionTopology(SoundGenerator, DenoiserTopology):
     """Stable Audio's shape: a prompt encoder, an autoencoder of waveforms, and a transformer."""
 
     id = "audio_diffusion"
@@ -104,10 +94,10 @@ class AudioDiffusionTopology(StackTopology):
         "family": frozenset({"transformer", "diffusion", "hybrid"}),
     }
     served_as = "generation: sounds that go with what is given"
-    unit = "clip"
-    rate_unit = "samples/s"
-    denoises = True
     children = ("text_encoder", "autoencoder", "denoiser")
+    rates = {"music": RATE, "speech": 24_000}
+    seconds = dict.fromkeys(rates, SECONDS)
+    told_by = "--prompt"
     table = TABLE
     aliases = ALIASES
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "d_ff": 64}
@@ -117,11 +107,11 @@ class AudioDiffusionTopology(StackTopology):
         "prompt_encoder": "text_encoder", "wave_autoencoder": "autoencoder",
         "audio_dit": "denoiser", "diffusion": "diffusion",
     }  # fmt: skip
-    programs = ("text", "common", "sound", "music", "audio_diffusion")
+    programs = (
+        "text", "common", "held_out", "reading", "corpus", "prompts", "sound", "music",
+        "audio_diffusion",
+    )  # fmt: skip
     settings = SETTINGS
-    learning_rate = 1e-4
-    learning_rate_source = "Peebles and Xie, 2023, section 4"
-    recipe = {"weight_decay": 0.01}
     shown = {
         "n_layers": "Layers",
         "d_model": "Width",
@@ -140,34 +130,17 @@ class AudioDiffusionTopology(StackTopology):
         Node("denoiser", "transformer over frames", ("denoiser",)),
         Node("loss", "squared error of the prediction"),
     )
-    batch = 256
     most_units_per_param = 2.0
 
     # -- dimensions ---------------------------------------------------------------------------
 
+    def ratios(self, rate: int) -> tuple[int, ...]:
+        return code_ratios(rate)
+
     def given(self, spec: Any) -> dict[str, Any]:
-        pins, _ = read_pins(self.table, self.aliases, spec.architecture.dims or {})
         inputs = set(map(stand_in, spec.modality.inputs))
-        speech = spec.task.type == "text_to_speech"
-        dims: dict[str, Any] = {
-            "sample_rate": 24_000 if speech else RATE,
-            "sound": "speech" if speech else "music",
-            "conditioned": bool(inputs - {"audio"}),
-            "continued": "audio" in inputs,
-            **{k: v for k, v in sound_dims(spec).items() if k == "sample_rate"},
-        }
-        rate = pins.get("sample_rate", dims["sample_rate"])
-        dims["ratios"] = code_ratios(rate)
-        seconds = min(spec.task.seconds or SECONDS, MOST_SECONDS)
-        hop = hop_of({"ratios": pins.get("ratios", dims["ratios"])})
-        dims["frames"] = max(4, round(seconds * rate / hop))
-        latency = spec.constraints.latency
-        dims["sampling_steps"] = STEPS[latency]
-        if latency == "real-time":
-            dims["guidance_scale"] = 1.0
-        flows = spec.training.objective[0] == "flow_matching"
-        dims["prediction"] = "flow" if flows else "v"
-        return dims
+        told = {"conditioned": bool(inputs - {"audio"}), "continued": "audio" in inputs}
+        return super().given(spec) | told
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         problems = [*codec_problems(pins), *latents.prompt_problems(pins)]
@@ -187,18 +160,14 @@ class AudioDiffusionTopology(StackTopology):
             ("guidance_scale", told is False and pins.get("guidance_scale", 1) != 1,
              "nothing is told that could guide", "1"),
         )  # fmt: skip
-        return problems + [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return problems + broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()}
         dims |= {"sample_rate": RATE, "ratios": code_ratios(RATE)}
         decided = dict(frame.given) | dict(frame.pins)
         dims["latent_channels"] = below(_CODES, budget)
-        dims["time_features"] = 256 if budget >= 3e6 else 64 if budget >= 3e5 else 32
+        dims["time_features"] = time_features(budget)
         dims |= decided
         dims |= autoencoder_dims(_AUTOENCODER_SHARE * budget, dims) | dict(frame.pins)
         if dims["conditioned"]:
@@ -218,17 +187,6 @@ class AudioDiffusionTopology(StackTopology):
 
     def block(self, dims: Mapping[str, Any]) -> DitBlock:
         return audio_block(dims)
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        def search(cap: float) -> Iterator[Shape]:
-            """Every cap has its own networks around the denoiser, hence counts of its own."""
-            for shape in searched(self, cap, replace(frame, counts={})):
-                yield replace(shape, base=_whole_heads(shape.base, frame.pins))
-
-        return best_shapes(search, budget, bool(frame.pins))
-
-    def aspect(self, budget: float) -> float:
-        return interpolate(ASPECT, log10(max(budget, 1e4)))
 
     def bulk(self, dims: Mapping[str, Any]) -> float:
         """Attention, modulation and MLP; with a prompt, attention to that."""
@@ -261,6 +219,9 @@ class AudioDiffusionTopology(StackTopology):
             flops += model.autoencoder.encode_flops(1, dims["given_frames"] * hop_of(dims))
         return flops
 
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        return f"{self.passes_of(dims)} passes and the decoder for {seconds_of(dims):.3g} s"
+
     def finished(self, model: Part, dims: Mapping[str, Any]) -> Work:
         """FLOPs of one clip: conditions, every step, the decoder."""
         steps = dims["sampling_steps"]
@@ -272,54 +233,6 @@ class AudioDiffusionTopology(StackTopology):
         if lanes > 1:
             at += ", each with and without the condition"
         return Work(flops, 1, f"{at}, and the decoder")
-
-    def passes_of(self, dims: Mapping[str, Any]) -> int:
-        """Passes through the denoiser that a finished clip takes."""
-        return dims["sampling_steps"] * (2 if dims["guidance_scale"] != 1 else 1)
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The widest stage of the decoder, a block of the denoiser, or the prompt's."""
-        samples = samples_of(dims)
-        decoder = live_elements(dims, samples) * estimates.ACTIVATION_BYTES + 4 * samples
-        width, hidden = dims["d_model"], dims["d_ff"]
-        stream = dims["frames"] * (2 * width + max(4 * width, 2 * hidden))
-        prompt = latents.prompt_activations(dims) if dims["conditioned"] else 0.0
-        return max(decoder, stream * estimates.ACTIVATION_BYTES, prompt)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Of all networks at once, as while the autoencoder learns; `units` are clips."""
-        taught = dims["autoencoder_frames"] * hop_of(dims)
-        coder = kept_elements(dims, taught, checkpointing=checkpointing)
-        width, n_layers = dims["d_model"], dims["n_layers"]
-        layer = 14 * width + 2 * dims["d_ff"]
-        each = n_layers * width + layer if checkpointing else n_layers * layer
-        kept = (coder + dims["frames"] * each) * estimates.ACTIVATION_BYTES + SPECTRA * 4 * taught
-        if dims["conditioned"]:
-            kept += latents.prompt_saved(dims, checkpointing=checkpointing)
-        return units * kept
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> SoundPace:
-        """Every pass reads the denoiser; the decoder its recurrent weights once a frame."""
-        weights = estimates.weight_bytes(model.denoiser, precision)
-        step, passes = self.work(model, dims).flops, self.passes_of(dims)
-        seconds = passes * estimates.pass_seconds(step.causal, weights, device)
-        rest = self.finished(model, dims).flops + step * -passes
-        width = dims["num_filters"] * 2 ** len(dims["ratios"])
-        recurrent = dims["n_lstm_layers"] * 8 * width**2 * estimates.WEIGHT_BYTES["bf16"]
-        moved = estimates.weight_bytes(model, precision) - weights
-        moved += recurrent * (dims["frames"] - 1)
-        seconds += estimates.pass_seconds(rest.causal, moved, device)
-        sound = seconds_of(dims)
-        method = f"roofline on {device.name}, {passes} passes and the decoder for {sound:.3g} s"
-        return SoundPace(1 / seconds, seconds, method, sound)
-
-    too_slow = CodecTopology.too_slow
-    latency_asked = CodecTopology.latency_asked
-    latency_achieved = CodecTopology.latency_achieved
 
     # -- code and documents -------------------------------------------------------------------
 
@@ -339,14 +252,9 @@ class AudioDiffusionTopology(StackTopology):
         return {n: f for n, f in super().fields(dims).items() if n not in absent}
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        stages = (min(ratio, 4 if i < 3 else 2) for i, ratio in enumerate(dims["ratios"]))
+        networks = self.tiny_networks(coder_dims(dims))
+        small = {name: value for name, value in networks.items() if name not in _QUANTISED}
         frames = min(32, dims["frames"])
-        coder = {n: v for n, v in tiny_codec(coder_dims(dims)).items() if n not in _QUANTISED} | {
-            "sample_rate": min(4000, dims["sample_rate"]),
-            "ratios": tuple(stages),
-            "num_filters": min(4, dims["num_filters"]),
-        }
-        small = coder | (latents.prompt_tiny(dims) if dims["conditioned"] else {})
         width = min(96, dims["d_model"])
         heads = (n for n in (4, 3, 2, 1) if n <= dims["n_heads"] and width % n == 0)
         return small | {
@@ -361,21 +269,13 @@ class AudioDiffusionTopology(StackTopology):
             "n_layers": min(4, dims["n_layers"]),
             "n_heads": next(heads),
             "d_ff": min(192, dims["d_ff"]),
-            "steps": 700,
-            "global_batch": 16,
-            "micro_batch": 16,
-            "learning_rate": 0.003,
-            "warmup_steps": 20,
+            **short_run(steps=700, batch=16, learning_rate=0.003, warmup=20),
             "codec_share": 0.4,
             "log_interval": 50,
             "eval_interval": 350,
             "eval_samples": 48,
             "checkpoint_interval": 350,
         }
-
-    def network_files(self, switches: Mapping[str, Any]) -> Mapping[str, str]:
-        told = switches["conditioned"]
-        return {p: f for p, f in self.networks.items() if told or p != "prompt_encoder"}
 
     def folders(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         return (*self.programs, *(("speech",) if switches["sound"] == "speech" else ()))
@@ -384,16 +284,6 @@ class AudioDiffusionTopology(StackTopology):
         idle = () if switches["conditioned"] else ("tokenizer", "prompts")
         idle += () if switches["continued"] else ("starts",)
         return idle if switches["bpe"] else (*idle, "bpe")
-
-    def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        if not dims["conditioned"]:
-            return {"infer_args": "--opening sound.wav"}
-        said = "sa mi to" if dims["sound"] == "speech" else "a low saw arpeggio, fast"
-        byte_level = not latents.prompt_switches(dims)["bpe"]
-        return {
-            "tokenizer": "byte-level" if byte_level else "byte-level BPE",
-            "infer_args": f"--prompt '{said}'",
-        }
 
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
         codes = ["batch", dims["frames"], dims["latent_channels"]]
@@ -408,20 +298,8 @@ class AudioDiffusionTopology(StackTopology):
             half = dims["latent_channels"] // 2
             removed = f"half of the code's channels: {half} remain"
             yield "Code channels", removed, {"latent_channels": half}
-        if dims["conditioned"] and dims["text_n_layers"] > 1:
-            half = dims["text_n_layers"] // 2
-            removed = f"half of the prompt encoder's layers: {half} remain"
-            yield "Text depth", removed, {"text_n_layers": half}
-
-
-def samples_of(dims: Mapping[str, Any]) -> int:
-    """Samples of a clip."""
-    return dims["frames"] * hop_of(dims)
-
-
-def seconds_of(dims: Mapping[str, Any]) -> float:
-    """Seconds of a clip."""
-    return samples_of(dims) / dims["sample_rate"]
+        if dims["conditioned"]:
+            yield from latents.prompt_alternatives(dims)
 
 
 def code_ratios(rate: int) -> tuple[int, ...]:
@@ -453,12 +331,3 @@ def autoencoder_dims(room: float, dims: Mapping[str, Any]) -> dict[str, Any]:
 def _autoencoder_params(items: tuple[tuple[str, Any], ...], sizes: tuple[int, ...]) -> int:
     names = ("num_filters", "n_residual_layers", "n_lstm_layers", "codebook_dim")
     return WaveAutoencoder(dict(items) | dict(zip(names, sizes, strict=True))).count()
-
-
-def _whole_heads(base: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Any]:
-    """Dimensions whose heads divide the width."""
-    dims = {name: value for name, value in base.items() if name != "head_dim"}
-    if "n_heads" not in pins:
-        near = (n for n in range(1, dims["n_heads"] + 1) if dims["d_model"] % n == 0)
-        dims["n_heads"] = max(near)
-    return dims

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import inf, log2, log10, sqrt
+from math import fsum, inf, log2, log10, sqrt
 from typing import Any
 
 from ...specs.errors import Problem
 from ...utils import formatting as fmt
 from ..dims import Dim, number, text
 from ..parts.autoencoder_kl import Autoencoder
-from ..parts.base import Part
 from ..solver import Frame, Shape, best_shapes, interpolate
-from .base import Node, Pace, Topology
+from .base import Node, Pace, Topology, short_run
 from .latents import (
     AUTOENCODER,
     AUTOENCODER_ALIASES,
-    autoencoder_activations,
     autoencoder_params,
     autoencoder_problems,
-    autoencoder_saved,
     autoencoder_switches,
     autoencoder_tiny,
     customary_stages,
@@ -69,7 +66,7 @@ class AutoencoderTopology(Topology):
     aliases = AUTOENCODER_ALIASES
     top = "image_autoencoder"
     exports = ("ImageAutoencoder", "build_model", "latent_shape", "difference")
-    programs = ("common", "images", "reconstruction")
+    programs = ("common", "reading", "images", "reconstruction")
     settings = PICTURES
     shown = {
         "ae_layers_per_block": "Blocks of a stage",
@@ -110,14 +107,6 @@ class AutoencoderTopology(Topology):
     def build(self, dims: Mapping[str, Any]) -> Autoencoder:
         return Autoencoder(dims)
 
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        return autoencoder_activations(dims)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        return units * autoencoder_saved(dims, checkpointing=checkpointing)
-
     def too_slow(self, pace: Pace, latency: str) -> bool:
         return pace.first > PICTURE_SECONDS[latency]
 
@@ -133,11 +122,7 @@ class AutoencoderTopology(Topology):
         return {
             "image_size": size,
             **autoencoder_tiny(dims, size),
-            "steps": 700,
-            "global_batch": 16,
-            "micro_batch": 16,
-            "learning_rate": 0.003,
-            "warmup_steps": 40,
+            **short_run(steps=700, batch=16, learning_rate=0.003, warmup=40),
             "eval_interval": 350,
             "checkpoint_interval": 350,
         }
@@ -189,7 +174,7 @@ def _search(topology: Topology, budget: float, frame: Frame) -> Iterator[Shape]:
             params = autoencoder_params(dims | found)
             customary = stage_widths(widths[0], len(widths))
             score = 2 * log2(layers / usual) ** 2 + 0.02 * log2(32 / min(groups, 32))
-            score += sum(log2(w / c) ** 2 for w, c in zip(widths, customary, strict=True))
+            score += fsum(log2(w / c) ** 2 for w, c in zip(widths, customary, strict=True))
             score += 4 * max(0.0, 1 - params / budget) if budget else 0.0
             yield Shape(base, tuple({**found, "ae_groups": groups}.items()), params, score)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from math import gcd, log2, prod
 from typing import Any
@@ -9,19 +10,16 @@ from typing import Any
 from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
 from ...utils import formatting as fmt
-from .. import estimates
 from ..devices import Device
 from ..dims import Dim, flag, number, text
 from ..parts.avatar import Avatar, SoundAutoencoder, StreamBlock, chunk_length, picture_length
 from ..parts.base import Part
+from ..serving import Timed
 from ..solver import Frame
-from .base import Node, Work
+from .base import Node, Work, short_run
 from .latents import (
-    autoencoder_activations,
-    autoencoder_saved,
     latent_size,
-    prompt_activations,
-    prompt_saved,
+    prompt_alternatives,
 )
 from .video_diffusion import TABLE as CLIPS
 from .video_diffusion import ClipPace, ClipTopology
@@ -73,7 +71,6 @@ class AvatarTopology(ClipTopology):
         "family": frozenset({"transformer", "diffusion", "hybrid"}),
     }
     served_as = "generation: a stream of frames with its sound"
-    unit = "clip"
     table = TABLE
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "d_ff": 64}
     children = ("text_encoder", "autoencoder", "sound", "denoiser")
@@ -83,7 +80,7 @@ class AvatarTopology(ClipTopology):
         "autoencoder_kl": "autoencoder", "prompt_encoder": "text_encoder",
         "avatar_sound": "sound", "avatar_dit": "denoiser", "diffusion": "diffusion",
     }  # fmt: skip
-    programs = ("text", "sound", "video", "common", "films", "avatars")
+    programs = ("text", "prompts", "sound", "video", "common", "held_out", "films", "avatars")
     settings = STREAM_SETTINGS
     levers = frozenset({"window"})
     shown = {
@@ -106,9 +103,6 @@ class AvatarTopology(ClipTopology):
         Node("loss", "squared error of the prediction"),
     )
     batch = 128
-    learning_rate = 1e-4
-    learning_rate_source = "Peebles and Xie, 2023, section 4"
-    recipe = {"weight_decay": 0.01}
     prompt_chunk = 0
 
     # -- dimensions ---------------------------------------------------------------------------
@@ -141,7 +135,7 @@ class AvatarTopology(ClipTopology):
         if dims["sound_channels"] is None:
             dims["sound_channels"] = 8 if budget < 3e7 else 32
         if dims["sound_width"] is None:
-            dims["sound_width"] = sound_width(min(0.03 * budget, 5e7), dims)
+            dims["sound_width"] = sound_width(min(0.03 * budget, 5e7), dims, frame.counts)
         length = chunk_length(dims)
         if dims["max_pos"] is None:
             dims["max_pos"] = dims["chunks"] * length
@@ -200,6 +194,22 @@ class AvatarTopology(ClipTopology):
         decoding += model.sound.decoder.flops(1, samples)
         return self.passes_of(dims) + lanes, decoding
 
+    def state_bytes(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
+        """What is kept of the past, twice with guidance."""
+        lanes = 2 if dims["guidance_scale"] != 1 else 1
+        return lanes * super().state_bytes(model, dims, self.length(dims))
+
+    def pace(
+        self, phases: Mapping[str, Timed], dims: Mapping[str, Any], batch: int, device: Device
+    ) -> ClipPace:
+        """Frames of a chunk over the seconds that it takes."""
+        plain = super().pace(phases, dims, batch, device)
+        return ClipPace(dims["chunk_frames"] * plain.rate, plain.first, plain.method, dims["fps"])
+
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        lanes = 2 if dims["guidance_scale"] != 1 else 1
+        return f"{dims['chunk_frames']} frames in {self.passes_of(dims) + lanes} passes"
+
     def finished(self, model: Avatar, dims: Mapping[str, Any]) -> Work:
         passes, decoding = self.chunk_work(model, dims)
         flops = model.flops(1, self.length(dims)) * passes + decoding
@@ -207,54 +217,6 @@ class AvatarTopology(ClipTopology):
             f"one clip of {dims['chunks']} chunks in {dims['sampling_steps']} steps each, kept full"
         )
         return Work(flops * dims["chunks"] + model.text_encoder.flops(1, 1), 1, at)
-
-    def pace(
-        self, model: Avatar, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> ClipPace:
-        """Frames of a chunk over the seconds that its passes and decoders take."""
-        passes, decoding = self.chunk_work(model, dims)
-        past = self.length(dims)
-        moved = estimates.weight_bytes(model.denoiser, precision)
-        kept = model.state_elements(past) * estimates.ACTIVATION_BYTES
-        step = estimates.pass_seconds(model.flops(1, past).causal, moved + kept, device)
-        coders = estimates.weight_bytes(model.autoencoder, precision)
-        seconds = step * passes + estimates.pass_seconds(decoding.causal, coders, device)
-        method = f"roofline on {device.name}, {dims['chunk_frames']} frames in {passes} passes"
-        return ClipPace(dims["chunk_frames"] / seconds, seconds, method, dims["fps"])
-
-    def memory(
-        self, model: Avatar, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> estimates.Memory:
-        """Weights, what is kept of the past, and the widest of the networks on one chunk."""
-        lanes = 2 if dims["guidance_scale"] != 1 else 1
-        return estimates.Memory(
-            estimates.weight_bytes(model, precision),
-            lanes * estimates.state_bytes(model, self.length(dims)),
-            self.activations(model, dims, context),
-            0 if device.id == "cpu" else estimates.WORKSPACE,
-        )
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The widest of the networks, beside a block's keys as they turn and a chunk's frames."""
-        width, hidden, length = dims["d_model"], dims["d_ff"], chunk_length(dims)
-        stream = length * (2 * width + max(4 * width, 2 * hidden)) + 2 * self.length(dims) * width
-        frames = dims["chunk_frames"] * dims["channels"] * dims["image_size"] ** 2 * 4
-        passing = stream * estimates.ACTIVATION_BYTES
-        return frames + max(passing, autoencoder_activations(dims), prompt_activations(dims))
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per block and position: three norms, attention's vectors twice, the MLP's vectors."""
-        width, n_layers = dims["d_model"], dims["n_layers"]
-        layer = 14 * width + 2 * dims["d_ff"]
-        kept = n_layers * width + layer if checkpointing else n_layers * layer
-        each = dims["chunks"] * chunk_length(dims) * kept * estimates.ACTIVATION_BYTES
-        taught = min(dims["autoencoder_frames"], dims["frames"])
-        each += taught * autoencoder_saved(dims, checkpointing=checkpointing)
-        samples = dims["chunks"] * dims["chunk_codes"] * dims["code_samples"]
-        each += 16 * samples * dims["sound_width"] * estimates.ACTIVATION_BYTES
-        return units * (each + prompt_saved(dims, checkpointing=checkpointing))
 
     def context_served(self, dims: Mapping[str, Any]) -> tuple[str, str]:
         chunks = dims["history_chunks"]
@@ -291,11 +253,7 @@ class AvatarTopology(ClipTopology):
             "sound_channels": min(8, dims["sound_channels"]),
             "autoencoder_frames": 2,
             "autoencoder_steps": 200,
-            "steps": 600,
-            "global_batch": 8,
-            "micro_batch": 8,
-            "learning_rate": 0.003,
-            "warmup_steps": 20,
+            **short_run(steps=600, batch=8, learning_rate=0.003, warmup=20),
             "eval_interval": 300,
             "checkpoint_interval": 300,
             "eval_samples": 64,
@@ -323,10 +281,7 @@ class AvatarTopology(ClipTopology):
         if dims["history_chunks"] > 1:
             half = dims["history_chunks"] // 2
             yield "Memory", f"half of the past: {half} chunks remain", {"history_chunks": half}
-        if dims["text_n_layers"] > 1:
-            half = dims["text_n_layers"] // 2
-            removed = f"half of the prompt encoder's layers: {half} remain"
-            yield "Text depth", removed, {"text_n_layers": half}
+        yield from prompt_alternatives(dims)
 
 
 def sound_plan(
@@ -354,9 +309,11 @@ def sound_plan(
 
 def ratios_of(span: int) -> tuple[int, ...]:
     """A number as a product of factors of at most eight, where its primes allow."""
-    primes, left = [], span
-    for prime in range(2, span + 1):
-        while left % prime == 0:
+    primes, prime, left = [], 2, span
+    while left > 1:
+        if left % prime:
+            prime += 1
+        else:
             primes.append(prime)
             left //= prime
     ratios: list[int] = []
@@ -369,11 +326,20 @@ def ratios_of(span: int) -> tuple[int, ...]:
     return tuple(sorted(ratios)) or (1,)
 
 
-def sound_width(room: float, dims: Mapping[str, Any]) -> int:
-    """The widest autoencoder of sound of at most `room` parameters."""
+def sound_width(
+    room: float, dims: Mapping[str, Any], counts: dict[tuple[Any, ...], tuple[int, int]]
+) -> int:
+    """The widest autoencoder of sound of at most `room` parameters; `counts` remembers sizes."""
     shape = tuple(dims["sound_ratios"]), dims["sound_channels"]
-    fitting = (w for w in _SOUND_LADDER if sound_params(w, *shape) <= room)
-    return max(fitting, default=_SOUND_LADDER[0])
+
+    def params(width: int) -> int:
+        key = ("sound", width, *shape)
+        if key not in counts:
+            counts[key] = sound_params(width, *shape), 0
+        return counts[key][0]
+
+    fitting = bisect_right(_SOUND_LADDER, room, key=params)
+    return _SOUND_LADDER[max(1, fitting) - 1]
 
 
 def sound_params(width: int, ratios: tuple[int, ...], channels: int) -> int:

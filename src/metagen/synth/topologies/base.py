@@ -8,9 +8,9 @@ architecture has to say; the rest has a default. `stack.py` has what suits a sta
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
+from math import fsum, inf
 from typing import Any
 
 from ...specs.errors import Problem
@@ -19,7 +19,9 @@ from .. import estimates
 from ..devices import Device
 from ..dims import Dim
 from ..parts.base import Flops, Part
+from ..serving import Timed
 from ..solver import Frame, Shape
+from ..trace import Trace
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,23 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """One kind of pass that inference takes.
+
+    Attributes:
+        name: what reports call it.
+        run: traces the pass for a batch.
+        times: how many such passes one answer takes; 0 where only its memory counts.
+    """
+
+    name: str
+    run: Callable[[Trace, int], None]
+    times: float = 1
+
+
+@dataclass(frozen=True)
 class Pace:
-    """How fast inference is at batch 1: units per second, and seconds to the first result."""
+    """How fast inference is: units per second, and seconds to the first result."""
 
     rate: float
     first: float
@@ -58,6 +75,9 @@ class Work:
 #: Switches of the common programs, off unless a topology says otherwise: experts, scans, two kinds
 #: of layers, and networks that stop learning before the others.
 _UNUSUAL = {"moe": False, "scans": False, "hybrid": False, "staged": False}
+
+#: The phase that decodes the last token that a context has room for.
+FULL_CONTEXT = "decode, context full"
 
 #: Seconds that one sample may take where nothing is generated piece by piece.
 SAMPLE_SECONDS = {"real-time": 0.033, "near-real-time": 0.5, "offline": inf}
@@ -85,7 +105,6 @@ class Topology(ABC):
         shown: the dimensions that documents list, with their labels.
         nodes: its graph, in order.
         levers: what the solver may give up besides precision and size.
-        prompt_chunk: tokens of a prompt that are read at once; 0 where streams have none.
         batch: samples of a training step; None where a power law in compute decides.
         compute_optimal_ratio: compute-optimal units per parameter, where there is such a law.
         most_units_per_param: where a training plan stops spending.
@@ -113,7 +132,6 @@ class Topology(ABC):
     shown: Mapping[str, str] = {}
     nodes: tuple[Node, ...] = ()
     levers: frozenset[str] = frozenset()
-    prompt_chunk: int = estimates.PREFILL_CHUNK
     batch: int | None = 1024
     compute_optimal_ratio: float | None = None
     most_units_per_param: float = 20.0
@@ -188,35 +206,25 @@ class Topology(ABC):
         """FLOPs of one finished sample, where that takes several passes."""
         return None
 
-    @abstractmethod
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """Bytes of the largest set of live activations of inference at batch 1."""
+    def phases(self, model: Any, dims: Mapping[str, Any], context: int) -> tuple[Phase, ...]:
+        """The passes of one answer, at a context in tokens where there is one."""
+        length = self.length(dims)
+        return (Phase(f"one {self.unit}", lambda trace, batch: model.answer(trace, batch, length)),)
 
-    @abstractmethod
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Bytes that backward keeps of a micro-batch of `units` units."""
-
-    def memory(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> estimates.Memory:
-        """Peak inference memory at batch 1."""
-        return estimates.Memory(
-            estimates.weight_bytes(model, precision),
-            estimates.state_bytes(model, context),
-            self.activations(model, dims, context),
-            0 if device.kind == "cpu" else estimates.WORKSPACE,
-        )
+    def state_bytes(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
+        """Bytes of what a sequence leaves behind for its next positions, in bf16."""
+        return estimates.state_bytes(model, context)
 
     def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
+        self, phases: Mapping[str, Timed], dims: Mapping[str, Any], batch: int, device: Device
     ) -> Pace:
-        """Speed of inference at batch 1: the slower of arithmetic and one pass over the weights."""
-        seconds = estimates.pass_seconds(
-            self.work(model, dims).flops.causal, estimates.weight_bytes(model, precision), device
-        )
-        return Pace(1 / seconds, seconds, f"roofline on {device.name}, one {self.unit}")
+        """Speed of inference: the phases of an answer one after the other."""
+        seconds = fsum(phase.times * phase.seconds for phase in phases.values())
+        return Pace(batch / seconds, seconds, f"roofline on {device.name}, {self.answered(dims)}")
+
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        """What an answer is, for the method of a pace."""
+        return f"one {self.unit}"
 
     def context_served(self, dims: Mapping[str, Any]) -> tuple[str, str]:
         """How the context is served, and what of it was given up for that, as phrases."""
@@ -286,3 +294,14 @@ class Topology(ABC):
         if dims.get("n_layers", 1) > 1:
             half = dims["n_layers"] // 2
             yield "Depth", f"half of the layers: {half} remain", {"n_layers": half}
+
+
+def short_run(steps: int, batch: int, learning_rate: float, warmup: int) -> dict[str, Any]:
+    """The recipe of a tiny preset: a run that a laptop finishes in minutes."""
+    return {
+        "steps": steps,
+        "global_batch": batch,
+        "micro_batch": batch,
+        "learning_rate": learning_rate,
+        "warmup_steps": warmup,
+    }

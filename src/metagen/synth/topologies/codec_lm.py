@@ -9,9 +9,7 @@ from math import inf, log2, log10, prod
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
-from ..devices import Device
-from ..dims import Dim, choice, flag, number, read_pins, real, text
+from ..dims import Dim, broken_rules, choice, flag, number, real
 from ..parts.base import Flops, Part
 from ..parts.code_lm import CodeBlock
 from ..parts.codec import Codec
@@ -21,20 +19,11 @@ from . import latents
 from .audio_codec import (
     CODEC,
     CODEC_ALIASES,
-    SPECTRA,
-    CodecTopology,
-    SoundPace,
     codec_problems,
-    kept_elements,
-    live_elements,
-    sound_dims,
-    tiny_codec,
 )
-from .base import Node, Work
-from .stack import StackTopology
+from .base import Node, Work, short_run
+from .sound_generators import SOUND_DATA, SoundGenerator, samples_of, seconds_of
 
-#: Seconds of a clip where the task states none, and the longest that is drawn at once.
-SECONDS, MOST_SECONDS = {"music": 30, "speech": 10}, 300
 #: Frames of codes in a second that a codec is made for (Copet et al., 2023, section 3.1).
 FRAME_RATE = 50
 
@@ -65,7 +54,7 @@ ALIASES = {
 
 #: The fields of `Config` that sounds with prompts need.
 SETTINGS: Mapping[str, Dim] = {
-    "data": text("folder of WAV and .txt files, CSV, JSONL, or hub dataset; empty: built in"),
+    **SOUND_DATA,
     "codec_share": real(0.5, "share of the steps in which the codec learns too; then it is frozen"),
 }
 
@@ -91,7 +80,7 @@ _PLAIN = {"diffused": False, "continued": False}
 LATENCY = {"real-time": 1.0, "near-real-time": 4.0, "offline": inf}
 
 
-class CodecLmTopology(StackTopology):
+class CodecLmTopology(SoundGenerator):
     """MusicGen's shape: a text encoder, a codec, and a decoder over its codes."""
 
     id = "codec_lm"
@@ -105,17 +94,18 @@ class CodecLmTopology(StackTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "generation: sound is drawn frame by frame"
-    unit = "clip"
-    rate_unit = "samples/s"
     passes = "frame"
     children = ("text_encoder", "codec", "lm")
+    rates = {"music": 32_000, "speech": 24_000}
+    seconds = {"music": 30, "speech": 10}
+    told_by = "--text"
     table = TABLE
     aliases = ALIASES
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
     top = "audio_generator"
     exports = ("AudioGenerator", "build_model")
     networks = {"prompt_encoder": "text_encoder", "codec": "codec", "code_lm": "lm"}
-    programs = ("text", "common", "sound", "music")
+    programs = ("text", "common", "reading", "corpus", "prompts", "sound", "music")
     settings = SETTINGS
     learning_rate = 1e-4
     learning_rate_source = "Copet et al., 2023, section 4.1"
@@ -145,22 +135,14 @@ class CodecLmTopology(StackTopology):
 
     # -- dimensions ---------------------------------------------------------------------------
 
+    def ratios(self, rate: int) -> tuple[int, ...]:
+        return customary_ratios(rate)
+
     def given(self, spec: Any) -> dict[str, Any]:
-        pins, _ = read_pins(self.table, self.aliases, spec.architecture.dims or {})
-        speech = spec.task.type == "text_to_speech"
-        conditioned = "text" in spec.modality.inputs or "audio" not in spec.modality.inputs
-        dims = {
-            "sample_rate": 24_000 if speech else 32_000,
-            "sound": "speech" if speech else "music",
-            "conditioned": conditioned,
-            "melodic": conditioned and "audio" in spec.modality.inputs,
-            **{k: v for k, v in sound_dims(spec).items() if k == "sample_rate"},
-        }
-        rate = pins.get("sample_rate", dims["sample_rate"])
-        dims["ratios"] = customary_ratios(rate)
-        seconds = min(spec.task.seconds or SECONDS[dims["sound"]], MOST_SECONDS)
-        hop = prod(pins.get("ratios", dims["ratios"]))
-        return dims | {"frames": max(4, round(seconds * rate / hop))}
+        inputs = spec.modality.inputs
+        conditioned = "text" in inputs or "audio" not in inputs
+        melodic = conditioned and "audio" in inputs
+        return super().given(spec) | {"conditioned": conditioned, "melodic": melodic}
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         problems = [*codec_problems(pins), *latents.prompt_problems(pins)]
@@ -172,11 +154,7 @@ class CodecLmTopology(StackTopology):
             ("frames", pins.get("melodic") and pins.get("melody_stride", 1) > pins.get(
                 "frames", inf), "a clip has no room for a pitch of its melody", None),
         )  # fmt: skip
-        return problems + [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return problems + broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()}
@@ -230,9 +208,16 @@ class CodecLmTopology(StackTopology):
         flops = _without(model, "codec", steps) + learns
         return Work(flops, 1, f"one training clip of {dims['frames']:,} frames")
 
+    def state_bytes(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
+        """Keys and values of the whole clip, twice with guidance."""
+        return super().state_bytes(model, dims, self.length(dims)) * self.passes_of(dims)
+
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        return f"{self.length(dims):,} steps and the decoder for {seconds_of(dims):.3g} s"
+
     def finished(self, model: Part, dims: Mapping[str, Any]) -> Work:
         """The guided language model reads everything twice; the codec decodes once."""
-        steps, seconds = self.length(dims), dims["frames"] * _hop(dims) / dims["sample_rate"]
+        steps, seconds = self.length(dims), seconds_of(dims)
         flops = _without(model, "codec", steps) * self.passes_of(dims)
         at = f"one finished clip of {seconds:.3g} s"
         if self.passes_of(dims) > 1:
@@ -242,69 +227,6 @@ class CodecLmTopology(StackTopology):
     def passes_of(self, dims: Mapping[str, Any]) -> int:
         """Sequences that the language model reads for one clip."""
         return 2 if dims["conditioned"] and dims["guidance_scale"] != 1.0 else 1
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The widest stage of the codec's decoder, or the language model's first pass."""
-        samples = dims["frames"] * _hop(dims)
-        decoder = live_elements(dims, samples) * estimates.ACTIVATION_BYTES + 4 * samples
-        width = dims["n_heads"] * dims["head_dim"]
-        each = 2 * dims["d_model"] + max(4 * width, 2 * dims["d_ff"])
-        states = memory_positions(dims) * 2 * width
-        scores = dims["n_codebooks"] * dims["codebook_size"]
-        step = self.passes_of(dims) * (each + states + scores) * estimates.ACTIVATION_BYTES
-        prompt = latents.prompt_activations(dims) if dims["conditioned"] else 0.0
-        return max(decoder, step + prompt)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Of all networks at once, as while the codec learns; `units` are clips."""
-        samples = dims["frames"] * _hop(dims)
-        codec = kept_elements(dims, samples, checkpointing=checkpointing)
-        kept = codec * estimates.ACTIVATION_BYTES + SPECTRA * 4 * samples
-        width, d_model, layers = (
-            dims["n_heads"] * dims["head_dim"],
-            dims["d_model"],
-            dims["n_layers"],
-        )
-        own = 4 * d_model + 4 * width + 2 * dims["d_ff"]
-        if dims["conditioned"]:
-            kept += latents.prompt_saved(dims, checkpointing=checkpointing)
-            own += 2 * d_model + 2 * width
-        states = 2 * width * memory_positions(dims)  # of a block
-        each = self.length(dims) * own + states
-        whole = self.length(dims) * d_model * layers + each if checkpointing else layers * each
-        scores = self.length(dims) * dims["n_codebooks"] * dims["codebook_size"]
-        return units * (kept + whole * estimates.ACTIVATION_BYTES + 2 * 4 * scores)
-
-    def memory(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> estimates.Memory:
-        """Keys and values of the whole clip, twice with guidance."""
-        plain = super().memory(model, dims, precision, context, device)
-        state = estimates.state_bytes(model, self.length(dims)) * self.passes_of(dims)
-        return replace(plain, state=state)
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> SoundPace:
-        """Every step reads the language model and half of the state; then the codec decodes."""
-        lm, steps = model.children["lm"], self.length(dims)
-        weights = estimates.weight_bytes(lm, precision)
-        state = estimates.state_bytes(lm, steps // 2) * self.passes_of(dims)
-        moved = steps * (weights + state) / (device.bandwidth * estimates.BANDWIDTH_EFFICIENCY)
-        flops = lm.flops(1, steps).causal * self.passes_of(dims)
-        seconds = max(moved, flops / (device.peak * estimates.PREFILL_EFFICIENCY))
-        others = estimates.weight_bytes(model, precision) - weights
-        rest = _without(model, "lm", steps).causal
-        seconds += estimates.pass_seconds(rest, others, device)
-        sound = dims["frames"] * _hop(dims) / dims["sample_rate"]
-        method = f"roofline on {device.name}, {steps:,} steps and the decoder for {sound:.3g} s"
-        return SoundPace(1 / seconds, seconds, method, sound)
-
-    too_slow = CodecTopology.too_slow
-    latency_asked = CodecTopology.latency_asked
-    latency_achieved = CodecTopology.latency_achieved
 
     # -- code and documents -------------------------------------------------------------------
 
@@ -324,16 +246,8 @@ class CodecLmTopology(StackTopology):
         return {n: f for n, f in super().fields(dims).items() if n not in absent}
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
-        stages = (min(ratio, 4 if i < 3 else 2) for i, ratio in enumerate(dims["ratios"]))
-        frames = min(32, dims["frames"])
-        codec = tiny_codec(dims) | {
-            "sample_rate": min(4000, dims["sample_rate"]),
-            "ratios": tuple(stages),
-            "num_filters": min(4, dims["num_filters"]),
-        }
-        small = codec | (latents.prompt_tiny(dims) if dims["conditioned"] else {})
-        return small | {
-            "frames": frames,
+        return self.tiny_networks(dims) | {
+            "frames": min(32, dims["frames"]),
             "melody_stride": min(2, dims["melody_stride"]),
             "guidance_scale": min(2.0, dims["guidance_scale"]),
             "d_model": min(96, dims["d_model"]),
@@ -341,21 +255,13 @@ class CodecLmTopology(StackTopology):
             "n_heads": min(4, dims["n_heads"]),
             "head_dim": min(24, dims["head_dim"]),
             "d_ff": min(256, dims["d_ff"]),
-            "steps": 600,
-            "global_batch": 16,
-            "micro_batch": 16,
-            "learning_rate": 0.003,
-            "warmup_steps": 20,
+            **short_run(steps=600, batch=16, learning_rate=0.003, warmup=20),
             "codec_share": 0.35,
             "log_interval": 50,
             "eval_interval": 200,
             "eval_samples": 48,
             "checkpoint_interval": 200,
         }
-
-    def network_files(self, switches: Mapping[str, Any]) -> Mapping[str, str]:
-        told = switches["conditioned"]
-        return {p: f for p, f in self.networks.items() if told or p != "prompt_encoder"}
 
     def folders(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         speech = ("speech",) if switches["sound"] == "speech" else ()
@@ -371,16 +277,6 @@ class CodecLmTopology(StackTopology):
             idle += ("starts",)
         return idle if switches["bpe"] else (*idle, "bpe")
 
-    def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        if not dims["conditioned"]:
-            return {"infer_args": "--opening sound.wav"}
-        said = "sa mi to" if dims["sound"] == "speech" else "a low saw arpeggio, fast"
-        byte_level = not latents.prompt_switches(dims)["bpe"]
-        return {
-            "tokenizer": "byte-level" if byte_level else "byte-level BPE",
-            "infer_args": f"--text '{said}'",
-        }
-
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
         books, width = dims["n_codebooks"], dims["d_model"]
         states = memory_positions(dims)
@@ -390,7 +286,7 @@ class CodecLmTopology(StackTopology):
             "melody": ["batch", states - told, width],
             "codes": ["batch", books, self.length(dims)],
             "lm": ["batch", books, self.length(dims), dims["codebook_size"]],
-            "codec": ["batch", 1, dims["frames"] * _hop(dims)],
+            "codec": ["batch", 1, samples_of(dims)],
             "loss": [],
         }
 
@@ -402,15 +298,8 @@ class CodecLmTopology(StackTopology):
             half = dims["n_codebooks"] // 2
             removed = f"half of the codebooks: {half} remain, and fewer bits a second"
             yield "Codebooks", removed, {"n_codebooks": half}
-        if dims["conditioned"] and dims["text_n_layers"] > 1:
-            half = dims["text_n_layers"] // 2
-            removed = f"half of the text encoder's layers: {half} remain"
-            yield "Text depth", removed, {"text_n_layers": half}
-
-
-def _hop(dims: Mapping[str, Any]) -> int:
-    """Samples of a frame."""
-    return prod(dims["ratios"])
+        if dims["conditioned"]:
+            yield from latents.prompt_alternatives(dims, "text encoder")
 
 
 def _without(model: Part, name: str, steps: int) -> Flops:

@@ -9,12 +9,10 @@ from math import log2, log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
 from ..dims import Dim, choice, number, real, several
-from ..parts.base import Part
 from ..parts.convnets import ConvNext, ResNet, Stage, convnext_block, residual_stage
 from ..solver import Frame, Shape, best_shapes, interpolate, required_fill
-from .base import Node, Topology
+from .base import Node, Topology, short_run
 from .vit import PICTURE_SETTINGS, picture_dims, tiny_picture
 
 STAGES = 4
@@ -26,7 +24,7 @@ _PICTURES: Mapping[str, Dim] = {
 }
 _STAGES: Mapping[str, Dim] = {
     "hidden_sizes": several(None, "channels of every stage", STAGES, high=2**18),
-    "depths": several(None, "blocks of every stage", STAGES, high=2048),
+    "depths": several(None, "blocks of every stage", STAGES, high=512),
 }
 
 RESNET: Mapping[str, Dim] = {
@@ -69,7 +67,7 @@ class ConvTopology(Topology):
     served_as = "classification: the answer is a label"
     unit = "image"
     rate_unit = "img/s"
-    programs = ("common", "images")
+    programs = ("common", "reading", "classes", "confusion", "images")
     settings = PICTURE_SETTINGS
     batch = 1024
     shown = {"image_size": "Image size", "num_classes": "Classes"}
@@ -215,47 +213,16 @@ class ConvTopology(Topology):
 
     # -- costs --------------------------------------------------------------------------------
 
-    @abstractmethod
-    def live(self, dims: Mapping[str, Any], width: int) -> float:
-        """Elements at every position of a stage that exist at once within a block."""
-
-    @abstractmethod
-    def kept(self, dims: Mapping[str, Any], width: int) -> float:
-        """Elements at every position of a stage that backward keeps of a block."""
-
     def sides(self, dims: Mapping[str, Any]) -> list[int]:
         """Sides of the maps of the stages."""
         first = -(-dims["image_size"] // (dims.get("patch_size") or 4))
         return [max(1, first >> i) for i in range(STAGES)]
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The pixels and the stem's output, or the widest block of any stage."""
-        stem = dims["channels"] * dims["image_size"] ** 2
-        stem += 2 * self._stem_elements(dims)
-        widest = max(
-            side**2 * self.live(dims, width)
-            for side, width in zip(self.sides(dims), dims["hidden_sizes"], strict=True)
-        )
-        return max(stem, widest) * estimates.ACTIVATION_BYTES
 
     def _stem_elements(self, dims: Mapping[str, Any]) -> int:
         side = dims["image_size"]
         if "stem_dim" in dims:
             return dims["stem_dim"] * (side // 2) ** 2
         return dims["hidden_sizes"][0] * self.sides(dims)[0] ** 2
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """What every block keeps; with checkpointing its input only, and the largest block."""
-        maps = list(zip(self.sides(dims), dims["hidden_sizes"], dims["depths"], strict=True))
-        blocks = [side**2 * self.kept(dims, width) for side, width, _ in maps]
-        if checkpointing:
-            kept = sum(side**2 * width * depth for side, width, depth in maps) + max(blocks)
-        else:
-            kept = sum(block * m[2] for block, m in zip(blocks, maps, strict=True))
-        stem = dims["channels"] * dims["image_size"] ** 2 + 3 * self._stem_elements(dims)
-        return units * (kept + stem) * estimates.ACTIVATION_BYTES
 
     # -- code and documents -------------------------------------------------------------------
 
@@ -266,11 +233,7 @@ class ConvTopology(Topology):
             "num_classes": min(10, dims["num_classes"]),
             "hidden_sizes": tuple(map(min, widths, dims["hidden_sizes"])),
             "depths": tuple(map(min, (1, 1, 2, 1), dims["depths"])),
-            "steps": 300,
-            "global_batch": 32,
-            "micro_batch": 32,
-            "learning_rate": 0.002,
-            "warmup_steps": 30,
+            **short_run(steps=300, batch=32, learning_rate=0.002, warmup=30),
             "eval_interval": 100,
             "checkpoint_interval": 100,
         }
@@ -335,16 +298,6 @@ class ResNetTopology(ConvTopology):
         factor = dims["reduction"] if dims["block"] == "bottleneck" else 1
         return tuple(factor * width for width in super().widths(base, dims))
 
-    def live(self, dims: Mapping[str, Any], width: int) -> float:
-        inner = width / dims["reduction"] if dims["block"] == "bottleneck" else width
-        return 2 * width + 2 * inner
-
-    def kept(self, dims: Mapping[str, Any], width: int) -> float:
-        """Inputs of convolutions, norms and rectifiers."""
-        if dims["block"] == "bottleneck":
-            return 3 * width + 6 * width / dims["reduction"]
-        return 6 * width
-
     def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         return ("accumulation",)  # batch statistics depend on the micro-batch
 
@@ -401,13 +354,6 @@ class ConvNextTopology(ConvTopology):
     def stage(self, dims: Mapping[str, Any], index: int) -> Stage:
         block = convnext_block(dims, dims["hidden_sizes"][index])
         return Stage(block, block, 2)
-
-    def live(self, dims: Mapping[str, Any], width: int) -> float:
-        return width * (2 + 2 * dims["mlp_ratio"])
-
-    def kept(self, dims: Mapping[str, Any], width: int) -> float:
-        """Inputs of the convolution, the norm, both projections and the nonlinearity."""
-        return width * (4 + 2 * dims["mlp_ratio"])
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().tiny(dims) | {

@@ -7,15 +7,13 @@ from math import inf, log10
 from typing import Any
 
 from ...specs.errors import Problem
-from ...utils import formatting as fmt
 from .. import estimates
-from ..devices import Device
-from ..dims import Dim, choice, flag, number, real, text
+from ..dims import Dim, broken_rules, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.decoder_lm import Block, DecoderLM
 from ..solver import Frame, below, interpolate
-from .base import Node, Pace, Work
-from .stack import StackTopology
+from .base import Node, Work
+from .writers import WriterTopology
 
 ACTIVATIONS = ("silu", "gelu", "gelu_new", "gelu_tanh", "relu")
 
@@ -62,7 +60,7 @@ TABLE: Mapping[str, Dim] = {
     "embed_scale": flag(False, "multiply embeddings by the square root of `d_model`"),
     "n_experts": number(0, "experts in place of every MLP", low=0,
                         high=4096),
-    "top_k": number(2, "experts that each token visits", high=4096),
+    "top_k": number(2, "experts that each token visits; 0 without experts", low=0, high=4096),
     "norm_topk": flag(True, "whether the weights of the visited experts sum to one"),
     "balance_weight": real(0.01, "weight of the loss that evens out the use of the experts"),
     "n_moe_layers": number(0, "blocks with experts: all of them, or 0 without experts", low=0,
@@ -95,11 +93,8 @@ NATIVE_CONTEXT = 8192
 MIXTURES = frozenset({"mixture_of_experts", "moe", "sparse_moe", "mixture-of-experts"})
 N_EXPERTS = 8
 
-#: Tokens per second and seconds to the first token of a prompt of `estimates.PROMPT` tokens.
-LATENCY = {"real-time": (20.0, 0.5), "near-real-time": (5.0, 5.0), "offline": (0.0, inf)}
 
-
-class DecoderTopology(StackTopology):
+class DecoderTopology(WriterTopology):
     """Embedding, blocks of grouped-query attention and MLP, output head."""
 
     id = "decoder_lm"
@@ -113,8 +108,6 @@ class DecoderTopology(StackTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "generation: the answer is written as text after the input"
-    unit = "token"
-    rate_unit = "tok/s"
     table = TABLE
     aliases = {"context_length": "max_pos", "n_positions": "max_pos", "expert_d_ff": "d_ff",
                "experts_per_token": "top_k", "norm_topk_prob": "norm_topk"}  # fmt: skip
@@ -122,7 +115,7 @@ class DecoderTopology(StackTopology):
              "d_ff": 64}  # fmt: skip
     top = "decoder_lm"
     exports = ("DecoderLM", "KVCache", "build_model")
-    programs = ("common", "text")
+    programs = ("common", "reading", "corpus", "text")
     settings = TEXT_SETTINGS
     shown = {
         "n_layers": "Layers",
@@ -183,11 +176,7 @@ class DecoderTopology(StackTopology):
             ("rotary_pct", rope and turned < 2,
              "rotates less than one pair of features", "a larger share, or pos: none"),
         )  # fmt: skip
-        return [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()}
@@ -198,6 +187,8 @@ class DecoderTopology(StackTopology):
             dims["pos_rows"] = dims["max_pos"]
         if dims["n_experts"]:
             dims["top_k"] = min(dims["top_k"], dims["n_experts"])
+        elif "top_k" not in frame.pins:
+            dims["top_k"] = 0
         if dims["rope_theta"] is None:
             dims["rope_theta"] = rope_theta(dims["max_pos"])
         return dims
@@ -235,39 +226,6 @@ class DecoderTopology(StackTopology):
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         length = self.length(dims)
         return Work(model.flops(1, length), length, f"length {length:,}")
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        return estimates.decoder_activation_bytes(dims, context)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        return estimates.saved_activation_bytes(dims, units, checkpointing=checkpointing)
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> Pace:
-        """Decoding after a prompt, and the time to read the prompt."""
-        prompt = min(estimates.PROMPT, context)
-        method = f"roofline on {device.name}, {estimates.PROMPT}-token prompt"
-        return Pace(
-            estimates.decode_rate(model, precision, prompt, device),
-            estimates.prefill_seconds(model, precision, prompt, device),
-            method,
-        )
-
-    def too_slow(self, pace: Pace, latency: str) -> bool:
-        rate, first = LATENCY[latency]
-        return pace.rate < rate or pace.first > first
-
-    def latency_asked(self, latency: str) -> str:
-        rate, first = LATENCY[latency]
-        if not rate:
-            return "no bound"
-        return f"at least {fmt.rate(rate, 'tok/s')}, first token within {fmt.seconds(first)}"
-
-    def latency_achieved(self, pace: Pace) -> str:
-        return f"{fmt.rate(pace.rate, 'tok/s')}, first token in {fmt.seconds(pace.first)}"
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().switches(dims) | {
@@ -315,8 +273,7 @@ class DecoderTopology(StackTopology):
         return () if switches["bpe"] else ("bpe",)
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        byte_level = dims["vocab_size"] <= BYTE_VOCABULARY
-        named = {"tokenizer": "byte-level" if byte_level else "byte-level BPE"}
+        named = {"tokenizer": tokenizer_of(dims["vocab_size"])}
         named["infer_args"] = "--prompt 'Once upon'"
         if dims["n_experts"]:
             named["topology"] = "mixture-of-experts decoder-only transformer"
@@ -340,6 +297,11 @@ class DecoderTopology(StackTopology):
             yield "Tied embeddings", "the tie between embedding and head", {"tied": False}
         if dims["sliding_window"]:
             yield "Sliding window", "the window: full attention", {"sliding_window": 0}
+
+
+def tokenizer_of(vocab_size: int) -> str:
+    """What prose calls the tokenizer of a vocabulary."""
+    return "byte-level" if vocab_size <= BYTE_VOCABULARY else "byte-level BPE"
 
 
 def rope_theta(max_pos: int) -> float:

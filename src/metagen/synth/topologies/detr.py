@@ -7,12 +7,12 @@ from math import log2
 from typing import Any
 
 from ...specs.errors import Problem
-from ..dims import Dim, flag, number, real, several, text
-from ..estimates import ACTIVATION_BYTES
+from ..dims import Dim, broken_rules, flag, number, real, several, text
 from ..parts.base import Part
-from ..parts.detr import Backbone, DecoderLayer, Detr, EncoderLayer
+from ..parts.detr import Bottleneck, DecoderLayer, Detr, EncoderLayer
 from ..solver import Frame, Shape, best_shapes
 from .base import Node, Topology
+from .vit import picture_dims
 
 TABLE: Mapping[str, Dim] = {
     "image_size": number(800, "side of a picture, in pixels", low=8, high=16_384),
@@ -21,7 +21,7 @@ TABLE: Mapping[str, Dim] = {
     "num_queries": number(100, "objects that can be found in a picture", high=2**16),
     "stem_dim": number(None, "width of the backbone's first convolution"),
     "hidden_sizes": several(None, "width of each stage of the backbone", 4, low=4),
-    "depths": several(None, "residual layers of each stage", 4, high=2048),
+    "depths": several(None, "residual layers of each stage", 4, high=512),
     "d_model": number(None, "width of the transformer, a multiple of 4", low=4, high=2**18),
     "encoder_layers": number(None, "layers over the positions of the last stage", high=2048),
     "decoder_layers": number(None, "layers over the queries", high=2048),
@@ -103,14 +103,7 @@ class DetrTopology(Topology):
     masked = False
 
     def given(self, spec: Any) -> dict[str, Any]:
-        task = spec.task
-        stated = {
-            "image_size": task.image_size,
-            "channels": task.channels,
-            "num_classes": task.num_classes,
-        }
-        sizes = {name: int(value) for name, value in stated.items() if value}
-        return sizes | {"masks": self.masked}
+        return picture_dims(spec) | {"masks": self.masked}
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         get = pins.get
@@ -129,11 +122,7 @@ class DetrTopology(Topology):
             ("masks", get("masks", self.masked) != self.masked,
              f"{get('masks')} does not fit the task", str(self.masked).lower()),
         ]  # fmt: skip
-        return [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = super().base(budget, frame) | {"masks": self.masked}
@@ -191,49 +180,22 @@ class DetrTopology(Topology):
 
     def _outside(self, dims: Mapping[str, Any], frame: Frame) -> int:
         """Parameters outside encoder and decoder: the backbone, and what joins it to queries."""
-        shallow = {**dims, "depths": [1] * len(dims["hidden_sizes"])}
-        widths = (*dims["hidden_sizes"], dims["stem_dim"])
-        keys = {"all": (*widths, *dims["depths"]), "first": (*widths, *shallow["depths"])}
-        for name, sizes in (("all", dims), ("first", shallow)):
-            if keys[name] not in frame.counts:
-                frame.counts[keys[name]] = (Backbone(sizes, (64, 64)).count(), 0)
-        key = ("joined", *widths, dims["d_model"])
+        widths = dims["hidden_sizes"]
+        key = ("outside", *widths, dims["stem_dim"], dims["d_model"])
         if key not in frame.counts:
             empty = {"image_size": 64, "encoder_layers": 0, "decoder_layers": 0, "d_ff": 1}
-            joined = Detr(shallow | empty).count() - frame.counts[keys["first"]][0]
-            frame.counts[key] = (joined, 0)
-        return frame.counts[keys["all"]][0] + frame.counts[key][0]
+            shallow = Detr({**dims, **empty, "depths": [1] * len(widths)})
+            frame.counts[key] = (shallow.count(), 0)
+        deep = 0
+        for width, depth in zip(widths, dims["depths"], strict=True):
+            if ("block", width) not in frame.counts:
+                frame.counts["block", width] = (Bottleneck(width, width, 1, (8, 8)).count(), 0)
+            deep += (depth - 1) * frame.counts["block", width][0]
+        return frame.counts[key][0] + deep
 
     def length(self, dims: Mapping[str, Any]) -> int:
         """Heads and decoder read one position for each query."""
         return dims["num_queries"]
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stem's output, the first stage, or the encoder's widest layer, whatever is most."""
-        side = dims["image_size"]
-        quarter, last = (side // 4 + 1) ** 2, (side // 2 ** (len(dims["depths"]) + 1) + 1) ** 2
-        stem = (side // 2 + 1) ** 2 * dims["stem_dim"] * 2
-        stage = quarter * dims["hidden_sizes"][0] * 3
-        encoder = last * (5 * dims["d_model"] + 2 * dims["d_ff"])
-        masks = quarter * (3 * dims["d_model"] + dims["num_queries"]) if dims["masks"] else 0
-        kept = sum(quarter // 4**i * w for i, w in enumerate(dims["hidden_sizes"]))
-        return (max(stem, stage, encoder, masks) + kept * dims["masks"]) * ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """What backward keeps: all of the backbone, and of each layer all or its input."""
-        side = dims["image_size"]
-        kept = (side / 2) ** 2 * dims["stem_dim"] * 2.5
-        for i, (width, depth) in enumerate(zip(dims["hidden_sizes"], dims["depths"], strict=True)):
-            kept += (side / 2 ** (i + 2)) ** 2 * width * depth * 4
-        last = (side / 2 ** (len(dims["depths"]) + 1)) ** 2
-        each = dims["d_model"] if checkpointing else 10 * dims["d_model"] + 2 * dims["d_ff"]
-        kept += last * each * dims["encoder_layers"]
-        kept += dims["num_queries"] * 2 * each * dims["decoder_layers"]
-        if dims["masks"]:
-            kept += (side / 4) ** 2 * (6 * dims["d_model"] + dims["num_queries"])
-        return units * kept * ACTIVATION_BYTES
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         mlp = {"mlp": "plain", "activation": "relu", "mlp_bias": True}

@@ -133,18 +133,6 @@ class DiffusionTransformer(ImageDiffusionTopology):
     def length(self, dims: Mapping[str, Any]) -> int:
         return self.tokens(dims)
 
-    def live(self, dims: Mapping[str, Any]) -> float:
-        """The stream, its normalised copy, and the widest of a block's vectors."""
-        width = dims["d_model"]
-        return self.tokens(dims) * (2 * width + max(4 * width, 2 * dims["d_ff"]))
-
-    def kept(self, dims: Mapping[str, Any], *, checkpointing: bool) -> float:
-        """Per layer and position: norms, modulated copies, attention's and the MLP's vectors."""
-        width, n_layers = dims["d_model"], dims["n_layers"]
-        layer = 12 * width + 2 * dims["d_ff"]
-        each = n_layers * width + layer if checkpointing else n_layers * layer
-        return self.tokens(dims) * each
-
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         small = super().tiny(dims)
         small["image_size"] = size = min(16, dims["image_size"])

@@ -7,14 +7,12 @@ from math import log2, log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
-from ..dims import Dim, choice, flag, number, real, text
-from ..parts.base import Part
+from ..dims import Dim, broken_rules, choice, flag, number, real, text
 from ..parts.dual_encoder import DualEncoder
 from ..parts.towers import TowerBlock, patches
 from ..solver import Frame, Shape, below, best_shapes
-from .base import Node, Topology
-from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, VOCABULARY
+from .base import Node, Topology, short_run
+from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, VOCABULARY, tokenizer_of
 from .towers import (
     ACTIVATIONS,
     PICTURE,
@@ -83,7 +81,7 @@ class DualEncoderTopology(Topology):
              "embed_dim": 16}  # fmt: skip
     top = "dual_encoder"
     exports = ("DualEncoder", "build_model")
-    programs = ("common", "text", "images", "captioned")
+    programs = ("common", "reading", "corpus", "text", "images", "captioned")
     settings = PAIR_SETTINGS
     shown = {
         "vision_n_layers": "Picture layers",
@@ -126,11 +124,7 @@ class DualEncoderTopology(Topology):
              and dims["embed_dim"] != dims["vision_d_model"],
              "without it embed_dim is vision_d_model", "true"),
         )  # fmt: skip
-        problems += [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        problems += broken_rules(rules)
         return problems
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
@@ -149,23 +143,6 @@ class DualEncoderTopology(Topology):
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         return best_shapes(lambda cap: _search(self, cap, frame), budget, bool(frame.pins))
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The wider of the towers: its stream and a copy beside its widest sublayer."""
-        live = (n * (2 * d + max(4 * d, 2 * f)) for n, d, f, _ in _towers(dims))
-        pixels = dims["channels"] * dims["image_size"] ** 2
-        return (max(live) + pixels) * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per block and position: both norms, attention's vectors, the MLP's vectors."""
-        kept = 0.0
-        for positions, width, d_ff, layers in _towers(dims):
-            each = 8 * width + 2 * d_ff
-            kept += positions * (layers * width + each if checkpointing else layers * each)
-        pixels = dims["channels"] * dims["image_size"] ** 2
-        return units * (kept + pixels) * estimates.ACTIVATION_BYTES
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().switches(dims) | {
@@ -191,11 +168,7 @@ class DualEncoderTopology(Topology):
         shared = min(64, dims["embed_dim"])
         small["embed_dim"] = shared if dims["image_proj"] else small["vision_d_model"]
         return small | {
-            "steps": 240,
-            "global_batch": 64,
-            "micro_batch": 64,
-            "learning_rate": 0.002,
-            "warmup_steps": 24,
+            **short_run(steps=240, batch=64, learning_rate=0.002, warmup=24),
             "eval_interval": 120,
             "checkpoint_interval": 120,
         }
@@ -205,8 +178,7 @@ class DualEncoderTopology(Topology):
         return unequal if switches["bpe"] else (*unequal, "bpe")
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        byte_level = dims["vocab_size"] <= BYTE_VOCABULARY
-        return {"tokenizer": "byte-level" if byte_level else "byte-level BPE"}
+        return {"tokenizer": tokenizer_of(dims["vocab_size"])}
 
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
         side, shared = dims["image_size"], ["batch", dims["embed_dim"]]
@@ -245,6 +217,7 @@ def _widths(budget: float, pinned: int | None, ideal: float) -> list[int]:
     grid = 4 if budget < 3e5 else 8 if budget < 3e6 else 16 if budget < 2e7 else 64
     if budget >= 5e9:
         grid = 128 if budget < 3e10 else 256 if budget < 1e11 else 1024
+    grid *= max(1, int(ideal / grid / 128))  # a pinned width may be far from any published one
     first = max(16 // grid, 1, int(ideal * 0.7) // grid) * grid
     return list(range(first, max(first, int(ideal * 1.3)) + 1, grid))
 
@@ -286,8 +259,8 @@ def _depths(
     outside = topology.build(empty).count()
     of_vision = TowerBlock(vision, found["vision_d_ff"]).count()
     of_text = TowerBlock(width, found["text_d_ff"]).count()
-    middle = vision / aspect
-    depths = range(max(1, int(middle * 0.5)), int(middle * 2) + 2)
+    middle = min(vision / aspect, topology.table["vision_n_layers"].high / 2)
+    depths = range(max(1, int(middle * 0.5)), int(middle * 2) + 2, max(1, int(middle / 64)))
     for n_vision in (pins["vision_n_layers"],) if "vision_n_layers" in pins else depths:
         room = (budget - outside - n_vision * of_vision) / of_text
         n_text = pins.get("text_n_layers") or max(1, min(int(room), 2 * n_vision))

@@ -8,13 +8,11 @@ from math import log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
-from ..devices import Device
-from ..dims import Dim, choice, flag, number, real, text
+from ..dims import Dim, broken_rules, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.encoder_decoder import EncoderDecoder, Layer, decoder_layers, frames
 from ..solver import Frame, Shape, below, interpolate
-from .base import Node, Pace, Work
+from .base import Node, Work
 from .decoder_lm import (
     ACTIVATIONS,
     BYTE_VOCABULARY,
@@ -22,10 +20,10 @@ from .decoder_lm import (
     MIN_VOCAB,
     UNTIED_FROM,
     VOCABULARY,
-    DecoderTopology,
     rope_theta,
+    tokenizer_of,
 )
-from .stack import StackTopology
+from .writers import PROMPT, WriterTopology
 
 POSITIONS = ("relative", "rope", "learned", "sinusoidal")
 
@@ -106,7 +104,7 @@ SPEECH_SETTINGS: Mapping[str, Dim] = {
 ASPECT = ((5, 32), (6, 42), (7.5, 72), (8.3, 80), (9, 64), (10, 64), (11, 96), (12, 128))
 
 
-class EncoderDecoderTopology(StackTopology):
+class EncoderDecoderTopology(WriterTopology):
     """An encoder that reads a text and a decoder that attends to it."""
 
     id = "encoder_decoder"
@@ -125,7 +123,7 @@ class EncoderDecoderTopology(StackTopology):
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 64, "d_ff": 64}
     top = "encoder_decoder"
     exports = ("Cache", "EncoderDecoder", "build_model")
-    programs = ("common", "text", "pairs")
+    programs = ("common", "held_out", "reading", "corpus", "text", "pairs")
     settings = PAIR_SETTINGS
     shown = {
         "n_layers": "Encoder layers",
@@ -154,14 +152,9 @@ class EncoderDecoderTopology(StackTopology):
         Node("lm_head", "output head", ("lm_head",)),
         Node("loss", "next-token cross-entropy"),
     )  # fmt: skip
-    unit = "token"
-    rate_unit = "tok/s"
     batch = None
     compute_optimal_ratio = 20  # Hoffmann et al., 2022, Table 3
     most_units_per_param = 2000
-    too_slow = DecoderTopology.too_slow
-    latency_asked = DecoderTopology.latency_asked
-    latency_achieved = DecoderTopology.latency_achieved
 
     def given(self, spec: Any) -> dict[str, Any]:
         window = spec.constraints.context_window
@@ -183,11 +176,7 @@ class EncoderDecoderTopology(StackTopology):
              get("rel_max_distance", 128) <= get("rel_buckets", 32) // 2,
              "distances end before the buckets do", "more than half of rel_buckets"),
         )  # fmt: skip
-        return [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()}
@@ -239,57 +228,12 @@ class EncoderDecoderTopology(StackTopology):
     def length(self, dims: Mapping[str, Any]) -> int:
         return min(LENGTH, dims["max_pos"])
 
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        return f"{PROMPT}-token source"
+
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         length = self.length(dims)
         return Work(model.flops(1, length), length, f"{length:,} tokens of source and of target")
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """Bytes while the source is encoded: every position is live, and scores by distance."""
-        positions = dims["audio_positions"] if dims["source"] == "audio" else context
-        width = dims["n_heads"] * dims["head_dim"]
-        hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
-        elements = positions * (2 * dims["d_model"] + max(4 * width, hidden))
-        if dims["pos"] == "relative" and dims["source"] == "text":
-            elements += 2 * dims["n_heads"] * positions**2
-        return (elements + 2 * dims["vocab_size"]) * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """As of a decoder, for both stacks; `units` are target tokens."""
-        length = self.length(dims)
-        source = dims["audio_positions"] if dims["source"] == "audio" else length
-        width, d_model = dims["n_heads"] * dims["head_dim"], dims["d_model"]
-        hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
-        read = (4 * d_model + 4 * width + hidden) * source / length
-        written = 6 * d_model + 6 * width + hidden + 2 * width * source / length
-        depths = dims["n_layers"], decoder_layers(dims)
-        if checkpointing:
-            kept = d_model * (depths[0] * source / length + depths[1]) + max(read, written)
-        else:
-            kept = depths[0] * read + depths[1] * written
-        return units * (kept * estimates.ACTIVATION_BYTES + 2 * 4 * dims["vocab_size"])
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> Pace:
-        """Decoding reads the decoder once per token; the first token waits for the encoder."""
-        source = min(estimates.PROMPT, context)
-        return self._pace(model, precision, source, device, f"{estimates.PROMPT}-token source")
-
-    def _pace(
-        self, model: Part, precision: str, source: int, device: Device, at: str
-    ) -> Pace:  # fmt: skip
-        stack = model.children["encoder_blocks"]
-        weights = estimates.weight_bytes(model, precision)
-        moved = weights - estimates.weight_bytes(stack, precision)
-        moved += estimates.state_bytes(model, source)
-        flops = stack.flops(1, source).causal
-        return Pace(
-            device.bandwidth * estimates.BANDWIDTH_EFFICIENCY / moved,
-            estimates.pass_seconds(flops, weights, device),
-            f"roofline on {device.name}, {at}",
-        )
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         own = super().switches(dims)
@@ -313,8 +257,7 @@ class EncoderDecoderTopology(StackTopology):
         return () if switches["bpe"] else ("bpe",)
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        byte_level = dims["vocab_size"] <= BYTE_VOCABULARY
-        return {"tokenizer": "byte-level" if byte_level else "byte-level BPE"}
+        return {"tokenizer": tokenizer_of(dims["vocab_size"])}
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         context = min(128, dims["max_pos"])
@@ -375,7 +318,7 @@ class SpeechTopology(EncoderDecoderTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "speech recognition: what is heard is written as text"
-    programs = ("common", "sound", "text", "pairs", "transcripts")
+    programs = ("common", "held_out", "reading", "sound", "text", "pairs", "transcripts")
     nodes = (
         Node("tokens", "input"),
         Node("stem", "convolutions over log-mel frames", ("conv", "encoder_pos")),
@@ -408,16 +351,13 @@ class SpeechTopology(EncoderDecoderTopology):
         """The start token takes one of the target's positions."""
         return dims["max_pos"] - 1
 
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        return f"{0.02 * dims['audio_positions']:g} s of sound"
+
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         length = self.length(dims)
         seconds = 0.02 * dims["audio_positions"]
         return Work(model.flops(1, length), length, f"{seconds:g} s of sound, {length:,} tokens")
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> Pace:
-        source = dims["audio_positions"]
-        return self._pace(model, precision, source, device, f"{0.02 * source:g} s of sound")
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         context = min(32, dims["max_pos"])

@@ -7,7 +7,6 @@ from math import log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
 from ..dims import Dim, choice, number, text
 from ..parts.base import Part
 from ..parts.forecasting import (
@@ -17,10 +16,11 @@ from ..parts.forecasting import (
 )
 from ..parts.mamba_lm import SSMBlock
 from ..solver import Frame, Shape, best_shapes, interpolate
-from .base import Node
+from .base import Node, short_run
 from .mamba_lm import ASPECT as SSM_ASPECT
-from .mamba_lm import SSM_TABLE, MambaTopology, mixer_bytes
-from .series import SERIES, STACK, SeriesTopology
+from .mamba_lm import SSM_TABLE, MambaTopology
+from .series import BLOCKS, SERIES, SeriesTopology
+from .stack import STACK_NODES
 
 #: What a forecaster answers, and from what.
 ANSWERS: Mapping[str, Dim] = {
@@ -57,19 +57,17 @@ class PatchForecaster(SeriesTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "forecasting: the answer is what follows"
-    table = SERIES | ANSWERS | STACK
+    table = SERIES | ANSWERS | BLOCKS
     top = "forecaster"
     exports = ("Forecaster", "build_model")
-    programs = ("common", "series", "forecasting")
+    programs = ("common", "held_out", "series", "forecasting")
     settings = FORECAST_SETTINGS
     shown = SeriesTopology.shown | {"horizon": "Horizon"}
     nodes = (
         Node("values", "input"),
         Node("patches", "standardised patches"),
         Node("embed", "patch embedding", ("positions", "embed")),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
+        *STACK_NODES,
         Node("head", "forecasting head", ("head",)),
         Node("loss", "quantile loss"),
     )
@@ -102,11 +100,7 @@ class PatchForecaster(SeriesTopology):
             | self.tiny_stack(dims)
             | {
                 "horizon": min(12, dims["horizon"]),
-                "steps": 1200,
-                "global_batch": 32,
-                "micro_batch": 32,
-                "learning_rate": 0.003,
-                "warmup_steps": 30,
+                **short_run(steps=1200, batch=32, learning_rate=0.003, warmup=30),
                 "eval_interval": 250,
                 "eval_samples": 256,
                 "checkpoint_interval": 250,
@@ -137,8 +131,8 @@ class StateSpaceForecaster(PatchForecaster):
     phrase = "state-space forecaster"
     covers = {**PatchForecaster.covers, "family": frozenset({"mamba", "hybrid"})}
     table = SERIES | ANSWERS | {
-        "d_model": STACK["d_model"],
-        "n_layers": STACK["n_layers"],
+        "d_model": BLOCKS["d_model"],
+        "n_layers": BLOCKS["n_layers"],
         "ssm": choice("mamba", "state-space mixer", "mamba", "mamba2"),
         **SSM_TABLE,
         **{name: MambaTopology.table[name]
@@ -194,16 +188,6 @@ class StateSpaceForecaster(PatchForecaster):
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         """Depth and width fill the budget: there is no MLP to widen."""
         return best_shapes(lambda cap: self._search(cap, frame), budget, bool(frame.pins))
-
-    def within(self, dims: Mapping[str, Any]) -> float:
-        return mixer_bytes(dims)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """The residual and its norm, and the mixer's tensors; with checkpointing block inputs."""
-        layer = 2 * dims["d_model"] * estimates.ACTIVATION_BYTES + mixer_bytes(dims)
-        return units * self.vectors(dims) * self.kept(dims, layer, checkpointing)
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         own = {"backbone": "state_space", "scans": True, "final_norm": True, "pos": "none"}

@@ -9,13 +9,13 @@ from typing import Any
 
 from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
-from .. import estimates
 from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.graph import GraphBlock, GraphReader, LinkPredictor, NodeClassifier
 from ..solver import Frame, Shape, interpolate, required_fill, stack_shapes
 from .base import Node, Work
-from .stack import StackTopology
+from .outputs import SeveralOutputs
+from .stack import STACK_SHOWN, StackTopology
 
 BLOCKS = ("gat", "gcn", "sage", "gin")
 #: Types of components that select a block, beside the blocks' own names.
@@ -84,6 +84,15 @@ SAMPLED_DATA = "folder with nodes.csv and edges.csv; empty: built in"
 LISTED_DATA = "JSONL file with a graph per line; empty: built in"
 
 
+#: The nodes of every network up to its last norm.
+_BODY = (
+    Node("graph", "input"),
+    Node("embed", "projection of the features", ("in_proj",)),
+    Node("mixer", "message passing", ("blocks.conv", "blocks.o_proj"), repeated=True),
+    Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
+)
+
+
 class GraphTopology(StackTopology):
     """What networks over graphs share."""
 
@@ -94,11 +103,7 @@ class GraphTopology(StackTopology):
                "hidden_channels": "d_model", "num_layers": "n_layers"}  # fmt: skip
     floor = {"d_model": 16, "n_layers": 1, "n_heads": 1, "head_dim": 16, "d_ff": 16}
     shown = {
-        "n_layers": "Layers",
-        "d_model": "Width",
-        "n_heads": "Attention heads",
-        "head_dim": "Head dimension",
-        "d_ff": "Feed-forward width",
+        **STACK_SHOWN,
         "node_features": "Node features",
     }
     batch = 512
@@ -192,33 +197,13 @@ class GraphTopology(StackTopology):
         at = f"one {self.unit} by {nodes:,} nodes with {dims['degree']} edges each"
         return Work(model.flops(1, nodes), 1, at)
 
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The features, the stream and its normalised copy beside the widest step of a layer."""
-        width, nodes = dims["d_model"], self.length(dims)
-        messages = (dims["degree"] + 3) * width
-        hidden = 2 * (dims["d_ff"] or 0)
-        each = dims["node_features"] + 2 * width + max(messages, hidden)
-        return nodes * each * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per layer and node: norms, projection, messages of all edges, and the MLP's vectors."""
-        width, n_layers = dims["d_model"], dims["n_layers"]
-        layer = (6 + 2 * dims["degree"]) * width + 2 * (dims["d_ff"] or 0)
-        kept = n_layers * width + layer if checkpointing else n_layers * layer
-        each = self.length(dims) * (kept + dims["node_features"])
-        return units * each * estimates.ACTIVATION_BYTES
-
     # -- code and documents -------------------------------------------------------------------
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().switches(dims) | {"judges": self.judges}
 
     def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
-        absent = {"degree"}
-        if dims["block"] != "gat":
-            absent |= {"n_heads", "head_dim", "out_heads"}
+        absent = set() if dims["block"] == "gat" else {"n_heads", "head_dim", "out_heads"}
         absent |= {"out_heads"} if dims["residual"] else {"d_ff", "norm_eps"}
         return {d: name for d, name in super().fields(dims).items() if d not in absent}
 
@@ -310,13 +295,10 @@ class NodeTopology(SampledTopology):
     table = NODES
     top = "graph_nodes"
     exports = ("NodeClassifier", "build_model")
-    programs = ("common", "graphs", "graph_sampled", "graph_nodes")
+    programs = ("common", "scores", "classes", "graphs", "graph_sampled", "graph_nodes")
     shown = GraphTopology.shown | {"num_classes": "Classes"}
     nodes = (
-        Node("graph", "input"),
-        Node("embed", "projection of the features", ("in_proj",)),
-        Node("mixer", "message passing", ("blocks.conv", "blocks.o_proj"), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
+        *_BODY,
         Node("norm", "normalisation", ("norm",)),
         Node("head", "classification head", ("head",)),
         Node("loss", "cross-entropy over the classes"),
@@ -352,13 +334,10 @@ class LinkTopology(SampledTopology):
     table = LINKS
     top = "graph_links"
     exports = ("LinkPredictor", "build_model")
-    programs = ("common", "graphs", "graph_sampled", "graph_links")
+    programs = ("common", "scores", "graphs", "graph_sampled", "graph_links")
     shown = GraphTopology.shown | {"embedding_dim": "Embedding width"}
     nodes = (
-        Node("graph", "input"),
-        Node("embed", "projection of the features", ("in_proj",)),
-        Node("mixer", "message passing", ("blocks.conv", "blocks.o_proj"), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
+        *_BODY,
         Node("norm", "normalisation", ("norm",)),
         Node("head", "score of a pair", ("head", "pair_up", "pair_down", "")),
         Node("loss", "binary cross-entropy over pairs"),
@@ -382,12 +361,11 @@ class LinkTopology(SampledTopology):
         return super().node_shapes(dims) | {"head": ["batch"]}
 
 
-class ReaderTopology(GraphTopology):
+class ReaderTopology(SeveralOutputs, GraphTopology):
     """A label, a number, an embedding, or several of them, for a whole graph."""
 
     id = "graph_reader"
     phrase = "message-passing network"
-    objective = "the sum of the losses of its outputs"
     covers = {
         "inputs": frozenset({"graph"}),
         "outputs": frozenset({"label", "value", "embedding"}),
@@ -401,13 +379,10 @@ class ReaderTopology(GraphTopology):
     table = GRAPHS
     top = "graph_readout"
     exports = ("GraphReader", "build_model")
-    programs = ("common", "graphs", "graph_readout")
+    programs = ("common", "scores", "graphs", "heads", "graph_readout")
     settings = {"data": text(LISTED_DATA)}
     nodes = (
-        Node("graph", "input"),
-        Node("embed", "projection of the features", ("in_proj",)),
-        Node("mixer", "message passing", ("blocks.conv", "blocks.o_proj"), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
+        *_BODY,
         Node("norm", "normalisation and pooling", ("norm",)),
         Node("head", "output heads", ("label_head", "value_head", "embedding_head")),
         Node("loss", "sum of losses"),
@@ -440,10 +415,6 @@ class ReaderTopology(GraphTopology):
     def build(self, dims: Mapping[str, Any]) -> GraphReader:
         return GraphReader(dims)
 
-    def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
-        absent = {n for switch, names in self.own.items() if not dims[switch] for n in names}
-        return {d: name for d, name in super().fields(dims).items() if d not in absent}
-
     def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         return ("accumulation",) if switches["gives_embedding"] else ()  # contrast of one batch
 
@@ -459,15 +430,6 @@ class ReaderTopology(GraphTopology):
             "checkpoint_interval": 100,
             "eval_samples": 128,
         }
-
-    def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        losses = [loss for name, loss in self.losses.items() if dims[name]]
-        return super().words(spec, dims) | {"objective": " plus ".join(losses)}
-
-    def kind_of(self, node: Node, dims: Mapping[str, Any]) -> str:
-        if node.id == "loss":
-            return " plus ".join(loss for name, loss in self.losses.items() if dims[name])
-        return super().kind_of(node, dims)
 
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
         widths = {"gives_label": dims["num_classes"], "gives_value": 1,

@@ -7,24 +7,24 @@ from math import ceil, log2, log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
-from ..dims import Dim, choice, flag, number, real
+from ..dims import Dim, broken_rules, choice, flag, number, real
 from ..parts.base import Part
 from ..parts.hybrid_lm import HybridLM, layer_kinds
 from ..solver import SMALL, Frame, Shape, below, best_shapes, interpolate
 from .base import Node, Topology
 from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, NATIVE_CONTEXT, UNTIED_FROM, VOCABULARY
 from .decoder_lm import DecoderTopology as _Text
-from .mamba_lm import SSM_TABLE, mixer_bytes
+from .mamba_lm import SSM_TABLE
 
+MOST_LAYERS = 2048
 TABLE: Mapping[str, Dim] = {
     "vocab_size": number(None, "rows of the token embedding", low=MIN_VOCAB),
     "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", low=2, high=2048),
-    "attn_layers": number(None, "layers with attention", high=2048),
-    "mamba_layers": number(None, "layers with a state-space mixer", high=2048),
+    "n_layers": number(None, "number of blocks", low=2, high=MOST_LAYERS),
+    "attn_layers": number(None, "layers with attention", high=MOST_LAYERS),
+    "mamba_layers": number(None, "layers with a state-space mixer", high=MOST_LAYERS),
     "attn_layer_period": number(None, "one layer with attention in every so many", low=2,
-                                high=2048),
+                                high=MOST_LAYERS),
     "attn_layer_offset": number(None, "place of the layer with attention in its period", low=0,
                                 high=2047),
     "n_heads": number(None, "query heads", high=4096),
@@ -37,8 +37,8 @@ TABLE: Mapping[str, Dim] = {
     "top_k": number(2, "experts that each token visits", high=4096),
     "norm_topk": flag(False, "whether the weights of the visited experts sum to one"),
     "balance_weight": real(0.01, "weight of the loss that evens out the use of the experts"),
-    "n_moe_layers": number(None, "layers with experts", low=0, high=2048),
-    "expert_layer_period": number(2, "one layer with experts in every so many", high=2048),
+    "n_moe_layers": number(None, "layers with experts", low=0, high=MOST_LAYERS),
+    "expert_layer_period": number(2, "one layer with experts in every so many", high=MOST_LAYERS),
     "expert_layer_offset": number(1, "place of the layer with experts in its period", low=0,
                                   high=2047),
     **SSM_TABLE,
@@ -86,7 +86,7 @@ class HybridTopology(_Text):
     aliases = {"context_length": "max_pos", "expert_d_ff": "d_ff", "num_experts": "n_experts"}
     floor = {"d_model": 32, "n_layers": 2, "n_heads": 2, "n_kv_heads": 1, "head_dim": 16,
              "d_ff": 64}  # fmt: skip
-    programs = ("common", "text", "hybrid")
+    programs = ("common", "reading", "corpus", "text", "hybrid")
     shown = {
         "n_layers": "Layers",
         "attn_layers": "of which attend",
@@ -138,11 +138,7 @@ class HybridTopology(_Text):
             (wrong, off, f"{off.get(wrong)} is not what periods and offsets make of "
              f"{layers} layers", str(counts.get(wrong))),
         )  # fmt: skip
-        return [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()}
@@ -177,7 +173,7 @@ class HybridTopology(_Text):
             heads = _heads(d_model, frame)
             odd = 0.15 * (heads["n_heads"] % 4 != 0 and heads["n_heads"] > 4)
             odd += 0.20 * (heads["n_heads"] > 8 * heads["n_kv_heads"] and frame.max_kv_heads >= 8)
-            for n_layers in _depths(d_model / aspect, pins):
+            for n_layers in _depths(min(d_model / aspect, MOST_LAYERS / 2), pins):
                 dims = _completed({**base, "d_model": d_model, "n_layers": n_layers, **heads}, pins)
                 fixed, each = self._affine(dims, frame)
                 ratio = (budget - fixed) / each / d_model / FF_RATIO
@@ -204,25 +200,6 @@ class HybridTopology(_Text):
             narrow, wide = (self.build({**dims, "d_ff": d_ff}).count() for d_ff in (1, 2))
             frame.counts[key] = (2 * narrow - wide, wide - narrow)
         return frame.counts[key]
-
-    def _mixer_bytes(self, dims: Mapping[str, Any]) -> float:
-        return mixer_bytes({**dims, **FIXED})
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The widest of attention, MLP and scan while a prompt is read in chunks."""
-        others = {"sliding_window": 0}
-        attention = estimates.decoder_activation_bytes({**dims, **others}, context)
-        residual = 2 * dims["d_model"] * estimates.ACTIVATION_BYTES
-        scan = min(context, self.prompt_chunk) * (residual + self._mixer_bytes(dims))
-        return max(attention, scan)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """As in a transformer, with the mixer's tensors in the layers that do not attend."""
-        plain = estimates.saved_activation_bytes(dims, units, checkpointing=checkpointing)
-        layers = 1 if checkpointing else dims["mamba_layers"]
-        return plain + units * layers * self._mixer_bytes(dims)
 
     def context_served(self, dims: Mapping[str, Any]) -> tuple[str, str]:
         attending, layers = dims["attn_layers"], dims["n_layers"]
@@ -371,7 +348,7 @@ def _heads(d_model: int, frame: Frame) -> dict[str, int]:
     pins = frame.pins
     heads, size, kv_heads = (pins.get(k) for k in ("n_heads", "head_dim", "n_kv_heads"))
     if not size:
-        sizes = (128, 64, 32, 16, 8) if d_model >= 2048 else (64, 32, 16, 8)
+        sizes = (*((128,) if d_model >= 2048 else ()), 64, 32, 16, 8, 4, 2, 1)
         size = max(2, d_model // heads) if heads else next(s for s in sizes if d_model % s == 0)
     if not heads:
         heads = max(1, d_model // size)

@@ -14,14 +14,12 @@ from typing import Any
 from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
 from ...utils import formatting as fmt
-from .. import estimates
-from ..devices import Device
 from ..dims import Dim, number, real, text
 from ..parts.base import Flops, Part
 from ..parts.image_diffusion import ImageDiffusion, diffused
 from ..solver import Frame, below
 from . import latents
-from .base import Node, Pace, Topology, Work
+from .base import Node, Pace, Topology, Work, short_run
 from .vit import picture_dims
 
 
@@ -90,7 +88,7 @@ class ImageDiffusionTopology(Topology):
     children = ("text_encoder", "autoencoder", "denoiser")
     top = "image_diffusion"
     exports = ("ImageDiffusion", "build_model")
-    programs = ("images", "common", "pictures")
+    programs = ("images", "common", "reading", "corpus", "pictures")
     settings = PICTURE_SETTINGS
     nodes = (
         Node("prompt", "prompt encoder", ("text_encoder",), into="denoiser"),
@@ -237,56 +235,14 @@ class ImageDiffusionTopology(Topology):
             at = f"{at}, and the decoder"
         return Work(flops, 1, f"one finished {self.unit}: {at}")
 
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        steps = f"{dims['sampling_steps']} denoising steps"
+        return f"{steps} with guidance" if self.passes_of(dims) > dims["sampling_steps"] else steps
+
     def passes_of(self, dims: Mapping[str, Any]) -> int:
         """Passes through the denoiser that a finished picture takes."""
         guided = dims["guidance_scale"] != 1.0 and dims["condition"] != "none"
         return dims["sampling_steps"] * (2 if guided else 1)
-
-    @abstractmethod
-    def live(self, dims: Mapping[str, Any]) -> float:
-        """Elements of the denoiser that exist at once for one sample."""
-
-    @abstractmethod
-    def kept(self, dims: Mapping[str, Any], *, checkpointing: bool) -> float:
-        """Elements that backward keeps of the denoiser for one sample."""
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The largest of the denoiser's, the prompt encoder's and the autoencoder's."""
-        found = [self.live(dims) * estimates.ACTIVATION_BYTES]
-        if dims["condition"] == "text":
-            found.append(latents.prompt_activations(dims))
-        if dims["space"] == "latent":
-            found.append(latents.autoencoder_activations(dims))
-        return max(found)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """All networks at once: the autoencoder learns in the first stage of the training."""
-        each = self.kept(dims, checkpointing=checkpointing) * estimates.ACTIVATION_BYTES
-        if dims["condition"] == "text":
-            each += latents.prompt_saved(dims, checkpointing=checkpointing)
-        if dims["space"] == "latent":
-            each += latents.autoencoder_saved(dims, checkpointing=checkpointing)
-        return units * each
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> Pace:
-        """Seconds of one picture: every pass through the denoiser, and the other networks."""
-        denoiser = model.children["denoiser"]
-        step = self.work(model, dims).flops.causal
-        passes = self.passes_of(dims)
-        moved = estimates.weight_bytes(denoiser, precision)
-        seconds = passes * estimates.pass_seconds(step, moved, device)
-        rest = self.finished(model, dims).flops.causal - passes * step
-        moved = estimates.weight_bytes(model, precision) - moved
-        if rest:
-            seconds += estimates.pass_seconds(rest, moved, device)
-        method = f"roofline on {device.name}, {dims['sampling_steps']} denoising steps"
-        if passes > dims["sampling_steps"]:
-            method += " with guidance"
-        return Pace(1 / seconds, seconds, method)
 
     def too_slow(self, pace: Pace, latency: str) -> bool:
         return pace.first > PICTURE_SECONDS[latency]
@@ -345,23 +301,18 @@ class ImageDiffusionTopology(Topology):
             **small,
             "sampling_steps": min(25, dims["sampling_steps"]),
             "guidance_scale": min(2.0, dims["guidance_scale"]),
-            "steps": 800,
-            "global_batch": 32,
-            "micro_batch": 32,
-            "learning_rate": 0.002,
-            "warmup_steps": 40,
+            **short_run(steps=800, batch=32, learning_rate=0.002, warmup=40),
             "eval_interval": 200,
             "checkpoint_interval": 400,
             **self.tiny_denoiser(dims, side),
         }
 
     def folders(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
-        reads = ("text",) if switches["condition"] == "text" else ()
+        reads = ("text", "prompts") if switches["condition"] == "text" else ()
         return (*reads, *self.programs)
 
     def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
-        idle = ("dims",) if switches["bpe"] else ("dims", "bpe")
-        return idle if switches["condition"] == "text" else (*idle, "texts")
+        return ("dims",) if switches["bpe"] else ("dims", "bpe")
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
         if dims["condition"] == "text" or dims["image_condition"] != "none":

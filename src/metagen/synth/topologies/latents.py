@@ -6,12 +6,12 @@ from a ladder, and the generator between them fills what is left of the budget.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
 from ..dims import Dim, flag, number, real
 from ..parts.autoencoder_kl import Autoencoder
 from ..parts.prompt_encoder import PromptEncoder
@@ -21,7 +21,7 @@ from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, VOCABULARY
 AUTOENCODER: Mapping[str, Dim] = {
     "ae_channels": Dim(None, "channels of the autoencoder's stages, each of half the side before",
                        high=2**18, kind="list"),
-    "ae_layers_per_block": number(2, "blocks of a stage of the autoencoder", high=512),
+    "ae_layers_per_block": number(2, "blocks of a stage of the autoencoder", high=8),
     "latent_channels": number(4, "channels of the autoencoder's code", high=4096),
     "ae_groups": number(32, "groups of the autoencoder's normalisation", high=4096),
     "kl_weight": real(1e-6, "weight of the code's divergence from noise", high=1e3),
@@ -101,30 +101,41 @@ def groups_of(widths: tuple[int, ...] | list[int]) -> int:
 
 
 def autoencoder_dims(
-    room: float, image_size: int, channels: int = 3, release: float = 0.0
+    room: float,
+    image_size: int,
+    channels: int = 3,
+    release: float = 0.0,
+    counts: dict[tuple[Any, ...], tuple[int, int]] | None = None,
 ) -> dict[str, Any]:
     """The AUTOENCODER dimensions of the largest customary autoencoder of at most `room` parameters.
 
     `release` is the budget of all networks, by which the channels of the code are chosen. The
-    smallest of the ladder is returned where none fits.
+    smallest of the ladder is returned where none fits. `counts` remembers what was counted.
     """
+    counts = {} if counts is None else counts
     fixed = {name: dim.default for name, dim in AUTOENCODER.items()}
-    fixed["latent_channels"] = below(_CODES, release)
-    found = dict(fixed)
-    for i, (base, layers, most) in enumerate(_AE_LADDER):
-        widths = stage_widths(base, customary_stages(image_size), most)
-        trial = {**fixed, "ae_channels": widths, "ae_layers_per_block": layers}
-        trial["ae_groups"] = groups_of(widths)
-        if i and autoencoder_params({**trial, "channels": channels}) > room:
-            break
-        found = trial
-    return found
+    fixed |= {"latent_channels": below(_CODES, release), "channels": channels}
+    stages = customary_stages(image_size)
+
+    def step(base: int, layers: int, most: int) -> dict[str, Any]:
+        widths = stage_widths(base, stages, most)
+        groups = groups_of(widths)
+        return fixed | {"ae_channels": widths, "ae_layers_per_block": layers, "ae_groups": groups}
+
+    def params(ladder: tuple[int, int, int]) -> int:
+        key = ("autoencoder", *ladder, stages, channels, fixed["latent_channels"])
+        if key not in counts:
+            counts[key] = autoencoder_params(step(*ladder)), 0
+        return counts[key][0]
+
+    found = step(*_AE_LADDER[max(1, bisect_right(_AE_LADDER, room, key=params)) - 1])
+    return {name: value for name, value in found.items() if name != "channels"}
 
 
 def autoencoder_params(dims: Mapping[str, Any]) -> int:
     """Parameters of the autoencoder, whatever the size of pictures."""
     switches = ("ae_quant_conv", "ae_post_quant_conv", "ae_mid_attention")
-    numbers = ("ae_layers_per_block", "latent_channels", "channels")
+    numbers = ("ae_layers_per_block", "ae_groups", "latent_channels", "channels")
     facts = {name: dims[name] for name in (*numbers, *switches, "ae_channels")}
     return Autoencoder(facts | {"image_size": 8}).count()
 
@@ -166,27 +177,6 @@ def autoencoder_tiny(dims: Mapping[str, Any], image_size: int) -> dict[str, Any]
     }
 
 
-def autoencoder_activations(dims: Mapping[str, Any], channels: int | None = None) -> float:
-    """Bytes of the largest set of live activations of one picture: the outermost block's."""
-    side = dims["image_size"]
-    stages = ((side >> i) ** 2 * width for i, width in enumerate(dims["ae_channels"]))
-    pixels = dims.get("channels", channels or 3) * side**2
-    return (3 * max(stages) + pixels) * estimates.ACTIVATION_BYTES
-
-
-def autoencoder_saved(dims: Mapping[str, Any], *, checkpointing: bool) -> float:
-    """Bytes that backward keeps of one picture, encoder and decoder."""
-    side, layers = dims["image_size"], dims["ae_layers_per_block"]
-    maps = [(side >> i) ** 2 * width for i, width in enumerate(dims["ae_channels"])]
-    blocks = 2 * layers + 1
-    if checkpointing:
-        kept = sum(each * (blocks + 2) for each in maps) + 6 * max(maps)
-    else:
-        kept = sum(each * (6 * blocks + 2) for each in maps)
-    kept += maps[-1] * (4 * 6 + 2 * 6)
-    return (kept + 2 * dims["channels"] * side**2) * estimates.ACTIVATION_BYTES
-
-
 # -- prompt encoder -------------------------------------------------------------------------------
 
 
@@ -198,15 +188,16 @@ def prompt_dims(room: float, release: float = 0.0) -> dict[str, Any]:
     """
     fixed = {name: dim.default for name, dim in PROMPT.items()}
     fixed["vocab_size"] = below(VOCABULARY, min(release, room * 4))
-    found = dict(fixed)
-    for i, (width, layers) in enumerate(_PROMPT_LADDER):
+
+    def step(width: int, layers: int) -> dict[str, Any]:
         heads = width // 64 if width >= 256 else 4 if width >= 64 else 2
-        trial = {**fixed, "text_d_model": width, "text_n_layers": layers}
-        trial |= {"text_n_heads": heads, "text_d_ff": 4 * width}
-        if i and prompt_params(trial) > room:
-            break
-        found = trial
-    return found
+        found = {"text_d_model": width, "text_n_layers": layers}
+        return fixed | found | {"text_n_heads": heads, "text_d_ff": 4 * width}
+
+    def params(ladder: tuple[int, int]) -> int:
+        return prompt_params(step(*ladder))
+
+    return step(*_PROMPT_LADDER[max(1, bisect_right(_PROMPT_LADDER, room, key=params)) - 1])
 
 
 def prompt_params(dims: Mapping[str, Any]) -> int:
@@ -241,15 +232,11 @@ def prompt_tiny(dims: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def prompt_activations(dims: Mapping[str, Any]) -> float:
-    """Bytes of the largest set of live activations of one prompt."""
-    each = 2 * dims["text_d_model"] + max(4 * dims["text_d_model"], 2 * dims["text_d_ff"])
-    return dims["prompt_length"] * each * estimates.ACTIVATION_BYTES
-
-
-def prompt_saved(dims: Mapping[str, Any], *, checkpointing: bool) -> float:
-    """Bytes that backward keeps of one prompt."""
-    width, layers = dims["text_d_model"], dims["text_n_layers"]
-    block = 8 * width + 2 * dims["text_d_ff"]
-    kept = layers * width + block if checkpointing else layers * block
-    return dims["prompt_length"] * kept * estimates.ACTIVATION_BYTES
+def prompt_alternatives(
+    dims: Mapping[str, Any], called: str = "prompt encoder"
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What may be ablated of a prompt encoder."""
+    half = dims["text_n_layers"] // 2
+    if half:
+        removed = f"half of the {called}'s layers: {half} remain"
+        yield "Text depth", removed, {"text_n_layers": half}

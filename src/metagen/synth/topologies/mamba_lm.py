@@ -7,10 +7,7 @@ from math import ceil, log2, log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
-from ..dims import Dim, choice, flag, number, real
-from ..parts.base import Part
-from ..parts.mamba import CHUNK
+from ..dims import Dim, broken_rules, choice, flag, number, real
 from ..parts.mamba_lm import MambaLM, SSMBlock
 from ..solver import Frame, Shape, below, best_shapes, interpolate
 from .base import Node, Topology
@@ -66,9 +63,6 @@ _SECOND = ("n_heads", "head_dim", "n_groups", "gated_norm")
 _COMPONENTS = {"mamba": "mamba", "mamba1": "mamba", "selective_scan": "mamba", "s6": "mamba",
                "mamba2": "mamba2", "ssd": "mamba2", "state_space_duality": "mamba2"}  # fmt: skip
 
-#: Tokens of a prompt that are read at once: a scan holds every state of them.
-PROMPT_CHUNK = 256
-
 
 class MambaTopology(_Text):
     """Embedding, blocks of a norm and a state-space mixer, output head."""
@@ -82,7 +76,7 @@ class MambaTopology(_Text):
              "n_heads": 0, "head_dim": 0, "n_groups": 0}  # fmt: skip
     top = "mamba_lm"
     exports = ("MambaLM", "build_model")
-    programs = ("common", "text", "state_space")
+    programs = ("common", "reading", "corpus", "text", "state_space")
     shown = {
         "n_layers": "Layers",
         "d_model": "Width",
@@ -101,7 +95,6 @@ class MambaTopology(_Text):
         Node("loss", "next-token cross-entropy"),
     )
     levers = frozenset()
-    prompt_chunk = PROMPT_CHUNK
 
     def given(self, spec: Any) -> dict[str, Any]:
         types = (c.type.lower() for c in spec.architecture.components)
@@ -128,11 +121,7 @@ class MambaTopology(_Text):
             ("n_groups", groups and heads and heads % groups,
              f"{groups} does not divide n_heads ({heads})", None),
         )  # fmt: skip
-        return [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()}
@@ -182,20 +171,6 @@ class MambaTopology(_Text):
                 score = log2(d_model / n_layers / aspect) ** 2 + _awkwardness(d_model, n_layers)
                 score += 4 * max(0.0, 1 - params / budget) if budget else 0.0
                 yield Shape(dims, (("n_layers", n_layers),), params, score)
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        chunk = min(context, self.prompt_chunk)
-        per_token = 2 * dims["d_model"] * estimates.ACTIVATION_BYTES + mixer_bytes(dims)
-        return chunk * per_token + 2 * dims["vocab_size"] * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """The residual and its norm, and the mixer's tensors; with checkpointing block inputs."""
-        residual = dims["d_model"] * estimates.ACTIVATION_BYTES
-        layer, layers = 2 * residual + mixer_bytes(dims), dims["n_layers"]
-        kept = layers * residual + layer if checkpointing else layers * layer
-        return units * (kept + 2 * 4 * dims["vocab_size"])
 
     def context_served(self, dims: Mapping[str, Any]) -> tuple[str, str]:
         return (
@@ -269,26 +244,12 @@ def completed(dims: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Any
     heads, size, groups = (pins.get(name) for name in ("n_heads", "head_dim", "n_groups"))
     groups = groups or 1
     if not heads:
-        size = size or next(s for s in (64, 32, 16, 8, 4, 2, 1) if inner % (s * groups) == 0)
+        sizes = (s for s in (64, 32, 16, 8, 4, 2) if inner % (s * groups) == 0)
+        size = size or next(sizes, 1)
         heads = max(1, round(inner / size / groups)) * groups
     size = size or max(1, inner // heads)
     own = {"d_inner": heads * size, "n_heads": heads, "head_dim": size, "n_groups": groups}
     return {**dims, **own, "dt_rank": 0}
-
-
-def mixer_bytes(dims: Mapping[str, Any]) -> float:
-    """Bytes that one token holds in a mixer: bf16 projections, and the scan in fp32.
-
-    The scan of Mamba keeps decays, inputs, states and two stages of the latter for each of
-    d_inner · d_state; that of Mamba-2 three scores for each head and token of its chunk, and one
-    state for each chunk.
-    """
-    inner, states = dims["d_inner"], dims["d_inner"] * dims["d_state"]
-    if dims["ssm"] == "mamba":
-        return 6 * inner * estimates.ACTIVATION_BYTES + 5 * states * 4
-    width = inner + 2 * dims["n_groups"] * dims["d_state"]
-    scan = 4 * (3 * dims["n_heads"] * CHUNK + 4 * inner + 3 * states / CHUNK)
-    return (3 * inner + 2 * width) * estimates.ACTIVATION_BYTES + scan
 
 
 def _widths(budget: float, aspect: float, pins: Mapping[str, Any]) -> list[int]:

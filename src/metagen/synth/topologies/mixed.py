@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
-from ..dims import Dim, choice, flag, number, real, text
+from ..dims import Dim, choice, flag, number, real
 from ..parts.base import Part
 from ..parts.mixed import (
     GIVES,
@@ -19,14 +18,13 @@ from ..parts.mixed import (
     spans,
     trunk_block,
 )
-from ..solver import Frame, below
-from .audio_classifier import FRAME_RATE, MOST_FRAMES
-from .base import Node, Topology
-from .clip_classifier import ClipTopology
-from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, VOCABULARY
-from .vit import patch_size, picture_dims, tiny_picture
+from ..solver import Frame
+from .audio_classifier import FRAME_RATE
+from .base import Node
+from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, tokenizer_of
+from .modalities import ModalitiesTopology
+from .vit import tiny_picture
 
-MOST_TEXT = 4096
 MOST_NODES = 1024
 MOST_POINTS = 2048
 
@@ -143,12 +141,18 @@ TRAINS = {
 }
 
 
-class MixedTopology(ClipTopology):
+class MixedTopology(ModalitiesTopology):
     """An adapter for each input, one bidirectional trunk, queries and a head for each output."""
 
     id = "mixed"
     phrase = "multimodal transformer"
-    objective = "the sum of the losses of its outputs"
+    losses = LOSSES
+    own = OWN
+    reads, gives = READS, GIVES
+    stated = ("num_classes", "sample_rate", "embedding_dim", "frames", "horizon", "lookback",
+              "num_variables", "num_features", "num_targets", "num_actions", "action_dim",
+              "state_dim", "node_features", "max_objects")  # fmt: skip
+    text_length = "max_pos"
     covers = {
         "inputs": frozenset(name.partition("_")[2] for name in READS),
         "outputs": frozenset(name.partition("_")[2] for name in GIVES),
@@ -158,10 +162,8 @@ class MixedTopology(ClipTopology):
         "family": frozenset({"transformer"}),
     }  # fmt: skip
     served_as = "the prediction of its outputs, without sampling"
-    unit = "sample"
     table = TABLE
     aliases = {"hidden_size": "d_model", "context_length": "max_pos", "embed_dim": "embedding_dim"}
-    floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
     top = "mixed"
     exports = ("MixedTransformer", "build_model")
     networks = {
@@ -170,15 +172,9 @@ class MixedTopology(ClipTopology):
         "mixed_spectra": "spectra",
         "mixed_writer": "writer",
     }
-    programs = ("common", "sound", "text", "images", "video", "mixed")
-    settings = {"data": text("CSV or JSONL with a column per input and output; empty: built in")}
-    shown = {
-        "n_layers": "Layers",
-        "d_model": "Width",
-        "n_heads": "Attention heads",
-        "head_dim": "Head dimension",
-        "d_ff": "Feed-forward width",
-    }
+    programs = (
+        "common", "scores", "reading", "corpus", "sound", "text", "images", "video", "mixed",
+    )  # fmt: skip
     nodes = (
         Node("inputs", "input"),
         Node("embed", "adapters", ("inputs",)),
@@ -188,33 +184,17 @@ class MixedTopology(ClipTopology):
         Node("head", "queries, heads and writer", ("outputs", "writer")),
         Node("loss", "sum of losses"),
     )
-    batch = 256
 
     def given(self, spec: Any) -> dict[str, Any]:
-        """What is read and given, and the sizes that the task states."""
-        inputs, outputs = (
-            set(map(stand_in, getattr(spec.modality, side))) for side in ("inputs", "outputs")
-        )
-        dims: dict[str, Any] = {name: name.partition("_")[2] in inputs for name in READS}
-        dims |= {name: name.partition("_")[2] in outputs for name in GIVES}
-        dims |= picture_dims(spec)
-        task = spec.task
-        plain = ("num_classes", "sample_rate", "embedding_dim", "frames", "horizon", "lookback",
-                 "num_variables", "num_features", "num_targets", "num_actions", "action_dim",
-                 "state_dim", "node_features", "max_objects")  # fmt: skip
-        asked = {name: getattr(task, name) for name in plain}
-        if task.seconds:
-            asked["n_frames"] = min(task.seconds * FRAME_RATE, MOST_FRAMES)
+        """As everywhere; of large graphs and clouds a part is read."""
+        dims, task = super().given(spec), spec.task
         if task.num_nodes:
-            asked["num_nodes"] = min(task.num_nodes, MOST_NODES)
+            dims["num_nodes"] = min(task.num_nodes, MOST_NODES)
         if task.num_points:
-            asked["num_points"] = min(task.num_points, MOST_POINTS)
+            dims["num_points"] = min(task.num_points, MOST_POINTS)
         if task.action_dim and not task.num_actions:
-            asked["actions"] = "continuous"
-        window = spec.constraints.context_window
-        if window and "context_window" in spec.stated.get("constraints", {}):
-            asked["max_pos"] = int(min(max(window.value, 4), MOST_TEXT))
-        return dims | {name: value for name, value in asked.items() if value}
+            dims["actions"] = "continuous"
+        return dims
 
     def trained(self, spec: Any) -> frozenset[str]:
         """Text is predicted token by token; a class is only classified where one is given."""
@@ -226,31 +206,15 @@ class MixedTopology(ClipTopology):
             learned |= {"reconstruction"}
         return frozenset(learned)
 
-    def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
+    def rules(self, pins: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, None]]:
+        yield from super().rules(pins)
         dims = {name: dim.default for name, dim in TABLE.items()} | dict(pins)
-        patch, rules = dims["patch_size"] or 1, []
-        for names, what in ((READS, "input"), (GIVES, "output")):
-            none = all(pins.get(name) is False for name in names)
-            rules.append((names[0], none, f"no {what} is left"))
-        rules.append(("patch_size", patch > dims["image_size"], "it is above image_size"))
-        least = min(dims["n_mels"], dims["n_frames"])
-        wide = dims["audio_patch"] > least and "audio_patch" in pins
-        rules.append(("audio_patch", wide, "it is above n_mels or n_frames"))
-        long = dims["series_patch"] > dims["lookback"] and "series_patch" in pins
-        rules.append(("series_patch", long, "it is above lookback"))
-        long = dims["tubelet"] > dims["frames"] and "tubelet" in pins
-        rules.append(("tubelet", long, "it is above frames"))
-        return [Problem(f"architecture.dims.{n}", m) for n, broken, m in rules if broken]
+        for part, whole in (("series_patch", "lookback"), ("tubelet", "frames")):
+            long = part in pins and dims[part] > dims[whole]
+            yield part, long, f"it is above {whole}", None
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
-        """As everywhere; switches that would leave nothing to read or give stay as given."""
-        dims = Topology.base(self, budget, frame)
-        for names in (READS, GIVES):
-            if not any(dims[name] for name in names):
-                dims |= {name: frame.given.get(name, TABLE[name].default) for name in names}
-        dims["vocab_size"] = dims["vocab_size"] or below(VOCABULARY, budget)
-        dims["patch_size"] = dims["patch_size"] or patch_size(dims["image_size"], budget)
-        dims["audio_patch"] = min(dims["audio_patch"], dims["n_mels"], dims["n_frames"])
+        dims = super().base(budget, frame)
         dims["series_patch"] = min(dims["series_patch"], dims["lookback"])
         dims["tubelet"] = min(dims["tubelet"], dims["frames"])
         return dims
@@ -267,10 +231,6 @@ class MixedTopology(ClipTopology):
     def length(self, dims: Mapping[str, Any]) -> int:
         """Positions of the trunk, and of the text that is written."""
         return positions(dims) + (dims["max_pos"] if dims["gives_text"] else 0)
-
-    def sample(self, dims: Mapping[str, Any]) -> list[int]:
-        """Numbers that one sample consists of: tokens, pixels, points of a waveform."""
-        return [sum(_sizes(dims).values())]
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         writes = dims["gives_text"]
@@ -298,12 +258,10 @@ class MixedTopology(ClipTopology):
         }
 
     def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
-        owned = {name for names in OWN.values() for name in names}
-        present = {name for switch, names in OWN.items() if dims[switch] for name in names}
-        present -= {"action_dim" if dims["actions"] == "discrete" else "num_actions"}
-        absent = owned - present
-        names = super().fields(dims) | {"max_pos": "context_length"}
-        return {d: name for d, name in names.items() if d not in absent}
+        unused = "action_dim" if dims["actions"] == "discrete" else "num_actions"
+        renamed = {"max_pos": "context_length"}
+        found = super().fields(dims)
+        return {d: renamed.get(d, name) for d, name in found.items() if d != unused}
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         size, patch = tiny_picture(dims["image_size"], dims["patch_size"], largest=8)
@@ -367,17 +325,10 @@ class MixedTopology(ClipTopology):
         return tuple(idle)
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        losses = [LOSSES[name] for name in GIVES if dims[name]]
-        own = {"infer_args": "--limit 6", "objective": " plus ".join(losses)}
+        own = super().words(spec, dims) | {"infer_args": "--limit 6"}
         if dims["reads_text"] or dims["gives_text"]:
-            byte_level = dims["vocab_size"] <= BYTE_VOCABULARY
-            own["tokenizer"] = "byte-level" if byte_level else "byte-level BPE"
+            own["tokenizer"] = tokenizer_of(dims["vocab_size"])
         return own
-
-    def kind_of(self, node: Node, dims: Mapping[str, Any]) -> str:
-        if node.id == "loss":
-            return " plus ".join(LOSSES[name] for name in GIVES if dims[name])
-        return node.kind
 
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
         stream = ["batch", positions(dims), dims["d_model"]]
@@ -388,25 +339,19 @@ class MixedTopology(ClipTopology):
             "loss": [],
         }
 
-    def alternatives(self, dims: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        yield from Topology.alternatives(self, dims)
-        read = [name for name in READS if dims[name]]
-        for name in read if len(read) > 1 else ():
-            word = WORDS[name.partition("_")[2]]
-            yield word[0].upper() + word[1:], f"{word}: the rest is read alone", {name: False}
+    def sizes(self, dims: Mapping[str, Any]) -> dict[str, int]:
+        picture = dims["channels"] * dims["image_size"] ** 2
+        sizes = {
+            "reads_image": picture,
+            "reads_audio": dims["n_frames"] * round(dims["sample_rate"] / FRAME_RATE),
+            "reads_video": dims["frames"] * picture,
+            "reads_time_series": dims["lookback"] * dims["num_variables"],
+            "reads_tabular": dims["num_features"],
+            "reads_state": dims["state_dim"],
+            "reads_3d": 3 * dims["num_points"],
+            "reads_graph": dims["num_nodes"] * dims["node_features"],
+        }
+        return {name: sizes.get(name, count) for name, count in spans(dims).items()}
 
-
-def _sizes(dims: Mapping[str, Any]) -> dict[str, int]:
-    """Numbers of each input that is read."""
-    picture = dims["channels"] * dims["image_size"] ** 2
-    sizes = {
-        "reads_image": picture,
-        "reads_audio": dims["n_frames"] * round(dims["sample_rate"] / FRAME_RATE),
-        "reads_video": dims["frames"] * picture,
-        "reads_time_series": dims["lookback"] * dims["num_variables"],
-        "reads_tabular": dims["num_features"],
-        "reads_state": dims["state_dim"],
-        "reads_3d": 3 * dims["num_points"],
-        "reads_graph": dims["num_nodes"] * dims["node_features"],
-    }
-    return {name: sizes.get(name, count) for name, count in spans(dims).items()}
+    def called(self, name: str) -> str:
+        return WORDS[name.partition("_")[2]]

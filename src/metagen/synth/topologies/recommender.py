@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import estimates
 from ..dims import Dim, number, real, text
 from ..parts.base import Part
 from ..parts.recommender import TwoTowers
 from ..solver import Frame, Shape, below
-from .base import Node, Topology, Work
+from .base import Node, Topology, Work, short_run
 from .mlp_stacks import mlp_shapes
 
 TABLE: Mapping[str, Dim] = {
@@ -118,22 +117,6 @@ class RecommenderTopology(Topology):
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         return Work(model.flops(1, 1), 1, "one user and one item")
 
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The rows that are read, and the widest step of a tower."""
-        read = (2 + dims["history_length"] + dims["feature_slots"]) * dims["id_dim"]
-        widest = 2 * dims["d_model"] + 2 * dims["d_ff"] + dims["embedding_dim"]
-        return (read + widest) * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """The rows that are read, then per tower and layer the stream and the hidden vector."""
-        read = (2 + dims["history_length"] + dims["feature_slots"]) * dims["id_dim"]
-        layer, n_layers = 2 * dims["d_model"] + 2 * dims["d_ff"], dims["n_layers"]
-        kept = n_layers * dims["d_model"] + layer if checkpointing else n_layers * layer
-        scores = 2 * 4 * units  # in fp32, with their gradient
-        return units * ((read + 2 * kept) * estimates.ACTIVATION_BYTES + scores)
-
     # -- code and documents -------------------------------------------------------------------
 
     def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
@@ -151,11 +134,7 @@ class RecommenderTopology(Topology):
             "d_model": min(64, dims["d_model"]),
             "n_layers": min(2, dims["n_layers"]),
             "d_ff": min(128, dims["d_ff"]),
-            "steps": 600,
-            "global_batch": 256,
-            "micro_batch": 256,
-            "learning_rate": 0.003,
-            "warmup_steps": 30,
+            **short_run(steps=600, batch=256, learning_rate=0.003, warmup=30),
             "val_fraction": 0.5,
             "eval_interval": 200,
             "eval_samples": 256,

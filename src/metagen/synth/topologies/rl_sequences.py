@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from math import log10
 from typing import Any
 
-from .. import estimates
 from ..dims import Dim, choice, flag, number, real, text
-from ..parts.base import Part
 from ..parts.rl import DecisionBlock, DecisionTransformer, action_width
 from ..solver import Frame, interpolate
 from .agents import DECISIONS, AgentTopology
-from .base import Node, Pace
-from .stack import NARROW, StackTopology
+from .base import Node, Pace, short_run
+from .stack import NARROW, STACK, StackTopology
 from .vit import ASPECT
 
 TABLE: Mapping[str, Dim] = {
@@ -23,11 +21,7 @@ TABLE: Mapping[str, Dim] = {
     "action_dim": number(None, "dimensions of an action", high=10**5),
     "context_steps": number(20, "steps of an episode that are seen at once", high=2**16),
     "max_episode": number(None, "steps of the longest episode", high=2**22),
-    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", high=2048),
-    "n_heads": number(None, "attention heads", high=4096),
-    "head_dim": number(None, "width of one attention head", low=2, high=4096),
-    "d_ff": number(None, "hidden width of the MLP", high=2**20),
+    **STACK,
     "activation": choice("relu", "feed-forward nonlinearity", "relu", "gelu", "gelu_tanh"),
     "norm_eps": real(1e-5, "epsilon of the normalisation layers", low=1e-12, high=1.0),
     "spare_tables": flag(False, "the token and position tables of the published checkpoint"),
@@ -130,22 +124,6 @@ class DecisionTopology(StackTopology):
     def length(self, dims: Mapping[str, Any]) -> int:
         return dims["context_steps"]
 
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stream and its normalised copy beside the widest sublayer."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        each = 2 * dims["d_model"] + max(attention, 2 * dims["d_ff"])
-        return 3 * dims["context_steps"] * each * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per layer and position: both norms, attention's inputs and output, MLP's vectors."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        layer = 4 * dims["d_model"] + attention + 2 * dims["d_ff"]
-        n_layers = dims["n_layers"]
-        kept = n_layers * dims["d_model"] + layer if checkpointing else n_layers * layer
-        return units * 3 * dims["context_steps"] * kept * estimates.ACTIVATION_BYTES
-
     def too_slow(self, pace: Pace, latency: str) -> bool:
         return pace.rate < DECISIONS[latency]
 
@@ -180,11 +158,7 @@ class DecisionTopology(StackTopology):
             "head_dim": min(24, dims["head_dim"]),
             "d_ff": min(192, dims["d_ff"]),
             "episodes": 300,
-            "steps": 600,
-            "global_batch": 64,
-            "micro_batch": 64,
-            "learning_rate": 0.003,
-            "warmup_steps": 30,
+            **short_run(steps=600, batch=64, learning_rate=0.003, warmup=30),
             "eval_interval": 200,
             "eval_samples": 256,
             "checkpoint_interval": 200,

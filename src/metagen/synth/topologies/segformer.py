@@ -8,18 +8,18 @@ from typing import Any
 
 from ...specs.errors import Problem
 from ..dims import Dim, number, real, several, text
-from ..estimates import ACTIVATION_BYTES
 from ..parts.base import Part
 from ..parts.segformer import SegFormer, Stage, Stages
 from ..solver import Frame, Shape, best_shapes, required_fill
 from .base import Node, Topology
+from .vit import picture_dims
 
 TABLE: Mapping[str, Dim] = {
     "image_size": number(512, "side of a picture, in pixels", low=8, high=16_384),
     "channels": number(3, "channels of a picture", high=1024),
     "num_classes": number(150, "classes of a pixel, the background included", low=2),
     "hidden_sizes": several(None, "width of each stage", 4),
-    "depths": several(None, "blocks of each stage", 4, high=2048),
+    "depths": several(None, "blocks of each stage", 4, high=512),
     "stage_heads": several(None, "attention heads of each stage", 4, high=4096),
     "sr_ratios": several(
         None, "side of the squares that keys and values of each stage are made of", 4, high=64
@@ -89,13 +89,7 @@ class SegFormerTopology(Topology):
     most_units_per_param = 2.0
 
     def given(self, spec: Any) -> dict[str, Any]:
-        task = spec.task
-        stated = {
-            "image_size": task.image_size,
-            "channels": task.channels,
-            "num_classes": task.num_classes,
-        }
-        return {name: int(value) for name, value in stated.items() if value}
+        return picture_dims(spec)
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         problems = []
@@ -161,30 +155,6 @@ class SegFormerTopology(Topology):
             outside = sum(stage.count() for stage in stages) - sum(blocks)
             frame.counts[key] = (outside, *blocks)
         return frame.counts[key]
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The widest of the stages' MLPs and the decoder's levels, or the scores of all pixels."""
-        sides = resolutions(dims)
-        stages = zip(dims["hidden_sizes"], dims["mlp_ratios"], sides, strict=True)
-        widest = max(side**2 * width * (1 + 2 * ratio) for width, ratio, side in stages)
-        decoder = sides[0] ** 2 * dims["decoder_dim"] * (2 * len(sides) + 1)
-        scores = dims["num_classes"] * (dims["image_size"] ** 2 + sides[0] ** 2)
-        return max(widest, decoder, scores) * ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per block and position its inputs, queries, keys, values and hidden vectors, or inputs.
-
-        The decoder's levels are kept besides, and the scores of all pixels in fp32.
-        """
-        sides, kept = resolutions(dims), 0.0
-        for i, width in enumerate(dims["hidden_sizes"]):
-            each = 1 if checkpointing else 8 + 3 * dims["mlp_ratios"][i]
-            kept += dims["depths"][i] * sides[i] ** 2 * width * each
-        kept += sides[0] ** 2 * dims["decoder_dim"] * (2 * len(sides) + 3)
-        scores = 2 * 4 * dims["num_classes"] * dims["image_size"] ** 2
-        return units * (kept * ACTIVATION_BYTES + scores)
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         widths = [min(a, b) for a, b in zip(dims["hidden_sizes"], (16, 32, 64, 96), strict=True)]

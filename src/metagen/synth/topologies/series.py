@@ -7,7 +7,6 @@ from math import log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
 from ..dims import Dim, choice, flag, number, real
 from ..parts.base import Part
 from ..parts.forecasting import (
@@ -15,7 +14,7 @@ from ..parts.forecasting import (
     patch_count,
 )
 from ..solver import Frame, interpolate
-from .stack import NARROW, StackTopology
+from .stack import NARROW, STACK, StackTopology, tiny_stack
 from .vit import ASPECT
 
 #: Steps, variables and patches of a series.
@@ -27,12 +26,8 @@ SERIES: Mapping[str, Dim] = {
 }  # fmt: skip
 
 #: A stack of attention and MLP over patches.
-STACK: Mapping[str, Dim] = {
-    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", high=2048),
-    "n_heads": number(None, "attention heads", high=4096),
-    "head_dim": number(None, "width of one attention head", low=2, high=4096),
-    "d_ff": number(None, "hidden width of the MLP", high=2**20),
+BLOCKS: Mapping[str, Dim] = {
+    **STACK,
     "activation": choice("gelu", "feed-forward nonlinearity", "gelu", "gelu_tanh", "relu", "silu"),
     "norm": choice("layernorm", "normalisation layer", "layernorm", "batchnorm"),
     "pre_norm": flag(True, "normalise what a sublayer reads, and not the sum that it leaves"),
@@ -114,35 +109,6 @@ class SeriesTopology(StackTopology):
     def length(self, dims: Mapping[str, Any]) -> int:
         return dims["lookback"]
 
-    def vectors(self, dims: Mapping[str, Any]) -> int:
-        """Patches of a sample, over all its variables."""
-        return dims["num_variables"] * patch_count(dims)
-
-    def within(self, dims: Mapping[str, Any]) -> float:
-        """Bytes that a patch holds within a layer: attention's inputs and output, or the MLP's."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        return max(attention, 2 * dims["d_ff"]) * estimates.ACTIVATION_BYTES
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stream and its normalised copy beside the widest sublayer, values and answers."""
-        each = 2 * dims["d_model"] * estimates.ACTIVATION_BYTES + self.within(dims)
-        numbers = dims["lookback"] + model.at("head.bias").numel
-        return self.vectors(dims) * each + 4 * dims["num_variables"] * numbers
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per layer and patch: both norms, attention's inputs and output, the MLP's vectors."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        layer = 4 * dims["d_model"] + attention + 2 * dims["d_ff"]
-        kept = self.kept(dims, layer * estimates.ACTIVATION_BYTES, checkpointing)
-        return units * self.vectors(dims) * kept
-
-    def kept(self, dims: Mapping[str, Any], layer: float, checkpointing: bool) -> float:
-        """Bytes that all layers keep of a patch; with checkpointing only what blocks read."""
-        stream = dims["d_model"] * estimates.ACTIVATION_BYTES
-        return dims["n_layers"] * stream + layer if checkpointing else dims["n_layers"] * layer
-
     # -- code and documents -------------------------------------------------------------------
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,11 +137,7 @@ class SeriesTopology(StackTopology):
     def tiny_stack(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         """Widths and depth of the tiny preset."""
         return {
-            "d_model": min(64, dims["d_model"]),
-            "n_layers": min(2, dims["n_layers"]),
-            "n_heads": min(4, dims["n_heads"]),
-            "head_dim": min(16, dims["head_dim"]),
-            "d_ff": min(128, dims["d_ff"]),
+            **tiny_stack(dims, n_layers=2, d_ff=128),
         }
 
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -12,8 +12,9 @@ from ..parts.forecasting import (
     SeriesClassifier,
     SeriesDetector,
 )
-from .base import Node, Work
-from .series import SERIES, STACK, SeriesTopology
+from .base import Node, Work, short_run
+from .series import BLOCKS, SERIES, SeriesTopology
+from .stack import STACK_NODES
 
 
 class SeriesDetectorTopology(SeriesTopology):
@@ -30,10 +31,10 @@ class SeriesDetectorTopology(SeriesTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "anomaly detection: the answer is how badly a value fits"
-    table = SERIES | STACK
+    table = SERIES | BLOCKS
     top = "series_detector"
     exports = ("SeriesDetector", "build_model")
-    programs = ("common", "series", "anomalies")
+    programs = ("common", "held_out", "series", "anomalies")
     settings = {
         "data": text("CSV with a column per variable, and `label` where it is known; empty: "
                      "built-in series"),
@@ -47,9 +48,7 @@ class SeriesDetectorTopology(SeriesTopology):
         Node("values", "input"),
         Node("patches", "standardised patches, some of them hidden"),
         Node("embed", "patch embedding", ("positions", "mask_token", "embed")),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
+        *STACK_NODES,
         Node("head", "patch restoration", ("head",)),
         Node("loss", "squared error of hidden patches"),
     )
@@ -69,11 +68,7 @@ class SeriesDetectorTopology(SeriesTopology):
             self.tiny_series(dims, 64, 4)
             | self.tiny_stack(dims)
             | {
-                "steps": 1200,
-                "global_batch": 32,
-                "micro_batch": 32,
-                "learning_rate": 0.003,
-                "warmup_steps": 30,
+                **short_run(steps=1200, batch=32, learning_rate=0.003, warmup=30),
                 "eval_interval": 300,
                 "eval_samples": 128,
                 "checkpoint_interval": 250,
@@ -99,10 +94,10 @@ class SeriesClassifierTopology(SeriesTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "classification: the answer is a label"
-    table = SERIES | {"num_classes": number(8, "labels to choose from", low=2, high=10**7)} | STACK
+    table = SERIES | {"num_classes": number(8, "labels to choose from", low=2, high=10**7)} | BLOCKS
     top = "series_classifier"
     exports = ("SeriesClassifier", "build_model")
-    programs = ("common", "series", "series_labels")
+    programs = ("common", "classes", "confusion", "series", "series_labels")
     settings = {
         "data": text("folder of CSV tables by class, or CSV of label,values...; empty: built in"),
     }
@@ -110,9 +105,7 @@ class SeriesClassifierTopology(SeriesTopology):
         Node("values", "input"),
         Node("patches", "standardised patches"),
         Node("embed", "patch embedding", ("positions", "embed")),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
+        *STACK_NODES,
         Node("head", "classification head", ("head",)),
         Node("loss", "cross-entropy over the classes"),
     )
@@ -126,11 +119,7 @@ class SeriesClassifierTopology(SeriesTopology):
             | self.tiny_stack(dims)
             | {
                 "num_classes": min(6, dims["num_classes"]),
-                "steps": 300,
-                "global_batch": 32,
-                "micro_batch": 32,
-                "learning_rate": 0.003,
-                "warmup_steps": 30,
+                **short_run(steps=300, batch=32, learning_rate=0.003, warmup=30),
                 "eval_interval": 150,
                 "eval_samples": 128,
                 "checkpoint_interval": 150,

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from math import inf, log2, log10
+from math import inf, log2
 from typing import Any
 
 from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
-from ...utils import formatting as fmt
-from .. import estimates
-from ..devices import Device
 from ..dims import Dim, flag, number, real, text
 from ..parts.base import Part
 from ..parts.dit_block import DitBlock
 from ..parts.shape_dit import ShapeDiffusion, picture_patches, positions, shape_block, told
-from ..solver import Frame, Shape, below, best_shapes, interpolate, searched
+from ..solver import Frame, below
 from . import latents
-from .base import Node, Pace, Work
-from .image_diffusion import PICTURE_SECONDS, STEPS, words_of
-from .stack import StackTopology
+from .base import Node, Work, short_run
+from .denoisers import DenoiserTopology, time_features
+from .image_diffusion import ImageDiffusionTopology, words_of
 from .vit import picture_dims
 
 TABLE: Mapping[str, Dim] = {
@@ -78,7 +74,7 @@ PICTURES = ((3e6, 32), (6e7, 64), (inf, 224))
 CUBE, CUBES, PATCHES = 4, 16, 14
 
 
-class ShapeDiffusionTopology(StackTopology):
+class ShapeDiffusionTopology(DenoiserTopology):
     """A prompt encoder where texts are read, and a transformer that denoises shapes."""
 
     id = "shape_diffusion"
@@ -93,7 +89,7 @@ class ShapeDiffusionTopology(StackTopology):
     }
     served_as = "generation: shapes that go with what is given"
     unit = "shape"
-    denoises = True
+    aspects = ASPECT
     table = TABLE
     aliases = ALIASES
     floor = {"d_model": 32, "n_layers": 2, "n_heads": 1, "d_ff": 64}
@@ -103,12 +99,8 @@ class ShapeDiffusionTopology(StackTopology):
         "prompt_encoder": "text_encoder", "shape_dit": "denoiser", "diffusion": "diffusion",
     }  # fmt: skip
     children = ("text_encoder", "denoiser")
-    programs = ("common", "solids")
+    programs = ("common", "held_out", "solids")
     settings = SETTINGS
-    learning_rate = 1e-4
-    learning_rate_source = "Peebles and Xie, 2023, section 4"
-    recipe = {"weight_decay": 0.01}
-    batch = 256
     most_units_per_param = 20.0
     shown = {
         "n_layers": "Layers",
@@ -135,21 +127,13 @@ class ShapeDiffusionTopology(StackTopology):
         types = {component.type for component in spec.architecture.components}
         dims = picture_dims(spec) if "image" in inputs else {}
         dims.pop("num_classes", None)
-        dims |= {
-            "reads_image": "image" in inputs,
-        }
-        dims["reads_text"] = bool(inputs - {"image", "3d"})
+        dims |= {"reads_image": "image" in inputs, "reads_text": bool(inputs - {"image", "3d"})}
         if spec.task.num_classes:
             dims |= {"labelled": True, "num_classes": spec.task.num_classes}
         if spec.task.num_points or types & {"point_cloud", "points"}:
             dims["representation"] = "points"
             dims["num_points"] = spec.task.num_points or TABLE["num_points"].default
-        latency = spec.constraints.latency
-        dims["sampling_steps"] = STEPS[latency]
-        if latency == "real-time":
-            dims["guidance_scale"] = 1.0
-        flows = spec.training.objective[0] == "flow_matching"
-        return dims | {"prediction": "flow" if flows else "v"}
+        return dims | super().given(spec)
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         problems, where = [*latents.prompt_problems(pins)], "architecture.dims."
@@ -186,7 +170,7 @@ class ShapeDiffusionTopology(StackTopology):
             "representation": "grid",
             "prediction": "v",
             "noise_schedule": "linear",  # whose many late times decide what is wanted (Mo et al.)
-            "time_features": 256 if budget >= 3e6 else 64 if budget >= 3e5 else 32,
+            "time_features": time_features(budget),
         }
         if decided.get("reads_text", dims["reads_text"]):
             dims |= latents.prompt_dims(0.15 * budget, budget)
@@ -213,17 +197,6 @@ class ShapeDiffusionTopology(StackTopology):
     def block(self, dims: Mapping[str, Any]) -> DitBlock:
         return shape_block(dims)
 
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        def search(cap: float) -> Iterator[Shape]:
-            """Every cap has its own prompt encoder, hence counts of its own."""
-            for shape in searched(self, cap, replace(frame, counts={})):
-                yield replace(shape, base=_whole_heads(shape.base, frame.pins))
-
-        return best_shapes(search, budget, bool(frame.pins))
-
-    def aspect(self, budget: float) -> float:
-        return interpolate(ASPECT, log10(max(budget, 1e4)))
-
     def bulk(self, dims: Mapping[str, Any]) -> float:
         return 22.0 if told(dims) else 18.0
 
@@ -233,9 +206,8 @@ class ShapeDiffusionTopology(StackTopology):
         return positions(dims)
 
     def passes_of(self, dims: Mapping[str, Any]) -> int:
-        """Passes of the denoiser in a sample; guidance takes two for each step."""
         asks = told(dims) or dims["labelled"]
-        return dims["sampling_steps"] * (2 if asks and dims["guidance_scale"] != 1 else 1)
+        return super().passes_of(dims) if asks else dims["sampling_steps"]
 
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         return Work(model.flops(1, 1), 1, f"one denoising step of {what(dims)}")
@@ -243,50 +215,17 @@ class ShapeDiffusionTopology(StackTopology):
     def training_work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         return Work(model.flops(1, 1) + model.read_flops(1), 1, "one training shape")
 
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        steps = f"{dims['sampling_steps']} denoising steps"
+        return f"{steps} with guidance" if self.passes_of(dims) > dims["sampling_steps"] else steps
+
     def finished(self, model: Part, dims: Mapping[str, Any]) -> Work:
         passes, steps = self.passes_of(dims), dims["sampling_steps"]
         flops = model.flops(1, 1) * passes + model.read_flops(1) * (2 if passes > steps else 1)
         return Work(flops, 1, f"one shape in {steps} steps, the extraction of its surface left out")
 
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> Pace:
-        """Seconds of one shape: all passes of the denoiser, and reading the prompt."""
-        denoiser = estimates.weight_bytes(model.children["denoiser"], precision)
-        step, passes = model.flops(1, 1).causal, self.passes_of(dims)
-        seconds = passes * estimates.pass_seconds(step, denoiser, device)
-        if dims["reads_text"]:
-            read = self.finished(model, dims).flops.causal - passes * step
-            moved = estimates.weight_bytes(model, precision) - denoiser
-            seconds += estimates.pass_seconds(read, moved, device)
-        return Pace(1 / seconds, seconds, f"roofline on {device.name}, {passes} passes")
-
-    def too_slow(self, pace: Pace, latency: str) -> bool:
-        return pace.first > PICTURE_SECONDS[latency]
-
-    def latency_asked(self, latency: str) -> str:
-        limit = PICTURE_SECONDS[latency]
-        return "no bound" if limit == inf else f"{fmt.seconds(limit)} for one {self.unit}"
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stream with the widest vectors of a block, or those of the prompt encoder."""
-        width, hidden = dims["d_model"], dims["d_ff"]
-        stream = positions(dims) * (2 * width + max(4 * width, 2 * hidden)) + 3 * told(dims) * width
-        text = latents.prompt_activations(dims) if dims["reads_text"] else 0
-        return max(stream * estimates.ACTIVATION_BYTES, text)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per block and token: norms, attention's vectors (twice where it is told), the MLP's."""
-        width, n_layers = dims["d_model"], dims["n_layers"]
-        layer = (17 if told(dims) else 12) * width + 2 * dims["d_ff"]
-        kept = n_layers * width + layer if checkpointing else n_layers * layer
-        looked = 2 * told(dims) * width * (1 if checkpointing else n_layers)
-        each = (positions(dims) * kept + looked) * estimates.ACTIVATION_BYTES
-        if dims["reads_text"]:
-            each += latents.prompt_saved(dims, checkpointing=checkpointing)
-        return units * each
+    too_slow = ImageDiffusionTopology.too_slow
+    latency_asked = ImageDiffusionTopology.latency_asked
 
     # -- code and documents -------------------------------------------------------------------
 
@@ -333,25 +272,22 @@ class ShapeDiffusionTopology(StackTopology):
             "time_features": min(64, dims["time_features"]),
             "sampling_steps": min(20, dims["sampling_steps"]),
             "guidance_scale": min(1.5, dims["guidance_scale"]),
-            "steps": 900 if grid else 600,
-            "global_batch": 24 if grid else 16,
-            "micro_batch": 24 if grid else 16,
-            "learning_rate": 0.003,
-            "warmup_steps": 30,
+            **short_run(
+                steps=900 if grid else 600, batch=24 if grid else 16, learning_rate=0.003, warmup=30
+            ),
             "eval_interval": 300,
             "checkpoint_interval": 300,
             "eval_samples": 64,
         }
 
     def folders(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
-        reads = ("text",) if switches["reads_text"] else ()
+        reads = ("text", "prompts") if switches["reads_text"] else ()
         reads += ("images",) if switches["reads_image"] else ()
         clouds = ("clouds",) if switches["representation"] == "points" else ()
         return (*reads, *self.programs, *clouds)
 
     def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         idle = () if switches["bpe"] else ("bpe",)
-        idle += () if switches["reads_text"] else ("texts",)
         return idle if switches["reads_image"] else (*idle, "looks", "pictures")
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
@@ -372,10 +308,8 @@ class ShapeDiffusionTopology(StackTopology):
             coarse = 2 * dims["patch_size"]
             removed = f"seven of eight tokens: cubes of {coarse} voxels a side"
             yield "Fine patches", removed, {"patch_size": coarse}
-        if dims["reads_text"] and dims["text_n_layers"] > 1:
-            half = dims["text_n_layers"] // 2
-            removed = f"half of the prompt encoder's layers: {half} remain"
-            yield "Text depth", removed, {"text_n_layers": half}
+        if dims["reads_text"]:
+            yield from latents.prompt_alternatives(dims)
 
 
 def what(dims: Mapping[str, Any]) -> str:
@@ -405,12 +339,3 @@ def near_divisor(size: int, wanted: float) -> int:
 def _grid(size: int, patch: int | None) -> int:
     """A size near `size` that a pinned patch divides."""
     return size if not patch else max(1, round(size / patch)) * patch
-
-
-def _whole_heads(base: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Any]:
-    """Dimensions whose heads divide the width."""
-    dims = {name: value for name, value in base.items() if name != "head_dim"}
-    if "n_heads" not in pins:
-        near = (n for n in range(1, dims["n_heads"] + 1) if dims["d_model"] % n == 0)
-        dims["n_heads"] = max(near)
-    return dims

@@ -8,14 +8,14 @@ from typing import Any
 
 from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
-from .. import estimates
 from ..dims import Dim, choice, flag, number, real, text
 from ..parts.base import Part
 from ..parts.tabular import TabularMLP, TabularTransformer, positions, tabular_block
 from ..solver import Frame, Shape, interpolate
-from .base import Node, Topology, Work
+from .base import Node, Work, short_run
 from .mlp_stacks import mlp_shapes
-from .stack import StackTopology
+from .outputs import SeveralOutputs
+from .stack import STACK_NODES, StackTopology
 
 _TABLE: Mapping[str, Dim] = {
     "gives_label": flag(True, "a class is among the outputs"),
@@ -90,7 +90,7 @@ DATA = "CSV with a header; empty: built in"
 TARGET = "columns to predict, commas between them; empty: the last ones"
 
 
-class TableTopology(Topology):
+class TableTopology(SeveralOutputs):
     """What models of tables share."""
 
     covers = {
@@ -101,11 +101,12 @@ class TableTopology(Topology):
         "family": frozenset({"transformer", "mlp"}),
     }
     served_as = "the prediction of its outputs"
-    objective = "the sum of the losses of its outputs"
+    losses = LOSSES
+    own = OWN
     unit = "row"
     aliases = {"num_numerical": "num_numeric", "d_token": "d_model", "n_blocks": "n_layers",
                "d_block": "d_model", "hidden_size": "d_model"}  # fmt: skip
-    programs = ("common", "plots", "tables")
+    programs = ("common", "scores", "plots", "tables")
     settings = {"data": text(DATA), "target": text(TARGET)}
     shown = {
         "n_layers": "Layers",
@@ -155,10 +156,6 @@ class TableTopology(Topology):
 
     # -- code and documents -------------------------------------------------------------------
 
-    def fields(self, dims: Mapping[str, Any]) -> dict[str, str]:
-        absent = {name for switch, names in OWN.items() if not dims[switch] for name in names}
-        return {d: name for d, name in super().fields(dims).items() if d not in absent}
-
     def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         # A contrast, or a mean over hidden cells, is of one micro-batch
         whole = switches["gives_embedding"] or switches["gives_cells"]
@@ -178,11 +175,7 @@ class TableTopology(Topology):
             "d_model": min(64, dims["d_model"]),
             "n_layers": min(2, dims["n_layers"]),
             "d_ff": min(128, dims["d_ff"]),
-            "steps": 600,
-            "global_batch": 128,
-            "micro_batch": 128,
-            "learning_rate": 0.003,
-            "warmup_steps": 30,
+            **short_run(steps=600, batch=128, learning_rate=0.003, warmup=30),
             "val_fraction": 0.1,
             "eval_interval": 200,
             "eval_samples": 512,
@@ -192,16 +185,10 @@ class TableTopology(Topology):
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
         given = [name for name in GIVES if dims[name]]
         facts = {
-            "objective": " plus ".join(LOSSES[name] for name in given),
             "metric": ", ".join(METRICS[name] for name in given),
             "trivial": ", ".join(dict.fromkeys(w for name in given for w in TRIVIAL[name])),
         }
-        return {"infer_args": "--limit 12", **facts}
-
-    def kind_of(self, node: Node, dims: Mapping[str, Any]) -> str:
-        if node.id == "loss":
-            return " plus ".join(LOSSES[name] for name in GIVES if dims[name])
-        return node.kind
+        return super().words(spec, dims) | {"infer_args": "--limit 12", **facts}
 
     def node_shapes(self, dims: Mapping[str, Any]) -> dict[str, list[Any]]:
         stream = ["batch", self.length(dims), dims["d_model"]]
@@ -235,9 +222,7 @@ class TabularTopology(TableTopology, StackTopology):
     nodes = (
         Node("row", "input"),
         Node("embed", "a token for each cell", ("tokens",)),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
+        *STACK_NODES,
         Node("head", "output heads", HEADS),
         Node("loss", "sum of losses"),
     )
@@ -257,22 +242,6 @@ class TabularTopology(TableTopology, StackTopology):
 
     def length(self, dims: Mapping[str, Any]) -> int:
         return positions(dims)
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stream and its normalised copy beside the widest sublayer."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        each = 2 * dims["d_model"] + max(attention, 2 * dims["d_ff"])
-        return (self.length(dims) * each + self.answers(dims)) * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per layer and cell: both norms, attention's inputs and output, MLP's vectors."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        layer = 4 * dims["d_model"] + attention + 2 * dims["d_ff"]
-        n_layers = dims["n_layers"]
-        kept = n_layers * dims["d_model"] + layer if checkpointing else n_layers * layer
-        return units * self.length(dims) * kept * estimates.ACTIVATION_BYTES
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().switches(dims) | {"attn_qkv_bias": True}
@@ -315,18 +284,3 @@ class PerceptronTopology(TableTopology):
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         return mlp_shapes(self, budget, frame, [self.base(budget, frame)])
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The row as it enters, the stream, its copy, and the widest hidden vector."""
-        words = dims["num_categorical"] * dims["word_dim"] if dims["categorical"] else 0
-        row = 2 * dims["num_numeric"] + words
-        widest = row + 2 * dims["d_model"] + 2 * dims["d_ff"] + self.answers(dims)
-        return widest * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per layer: the stream, its normalised copy, and the hidden vector twice."""
-        layer, n_layers = 2 * dims["d_model"] + 2 * dims["d_ff"], dims["n_layers"]
-        kept = n_layers * dims["d_model"] + layer if checkpointing else n_layers * layer
-        return units * kept * estimates.ACTIVATION_BYTES

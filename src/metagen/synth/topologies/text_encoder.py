@@ -7,15 +7,13 @@ from math import log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
-from ..devices import Device
-from ..dims import Dim, choice, flag, number, real, text
+from ..dims import Dim, broken_rules, choice, flag, number, real, text
 from ..parts.base import Part
-from ..parts.text_encoder import Block, TextEncoder
+from ..parts.text_encoder import Block, TextEncoder, texts_of
 from ..solver import Frame, below, interpolate
-from .base import Node, Pace, Work
-from .decoder_lm import BYTE_VOCABULARY, MAX_CONTEXT, NATIVE_CONTEXT, VOCABULARY
-from .stack import StackTopology
+from .base import Node, Work
+from .decoder_lm import BYTE_VOCABULARY, MAX_CONTEXT, NATIVE_CONTEXT, VOCABULARY, tokenizer_of
+from .stack import STACK, StackTopology
 
 #: Bytes, the end of a document, and the four special tokens of an encoder.
 MIN_VOCAB = 261
@@ -25,11 +23,7 @@ TEXT_LENGTH = 512
 
 TABLE: Mapping[str, Dim] = {
     "vocab_size": number(None, "rows of the token embedding", low=MIN_VOCAB),
-    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", high=2048),
-    "n_heads": number(None, "attention heads", high=4096),
-    "head_dim": number(None, "width of one attention head", low=2, high=4096),
-    "d_ff": number(None, "hidden width of the MLP", high=2**20),
+    **STACK,
     "max_pos": number(None, "longest text, in tokens"),
     "text_length": number(None, "tokens that training reads of a text"),
     "head": choice("classification", "what is read off a text", "classification", "masked",
@@ -110,7 +104,7 @@ class TextEncoderTopology(StackTopology):
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 64, "d_ff": 64}
     top = "text_encoder"
     exports = ("TextEncoder", "build_model")
-    programs = ("common", "text", "encoder")
+    programs = ("common", "reading", "corpus", "text", "encoder")
     settings = SETTINGS
     shown = {
         "n_layers": "Layers",
@@ -160,11 +154,7 @@ class TextEncoderTopology(StackTopology):
             ("head_dim", get("pos", "rope") == "rope" and get("head_dim", 64) % 2,
              "rotary features come in pairs", "an even number"),
         )  # fmt: skip
-        return [
-            Problem(f"architecture.dims.{name}", message, allowed=allowed)
-            for name, broken, message, allowed in rules
-            if broken
-        ]
+        return broken_rules(rules)
 
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()}
@@ -202,6 +192,9 @@ class TextEncoderTopology(StackTopology):
     def length(self, dims: Mapping[str, Any]) -> int:
         return dims["text_length"]
 
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        return f"one {self.length(dims):,}-token text"
+
     def work(self, model: Part, dims: Mapping[str, Any]) -> Work:
         """FLOPs of one training example, which has several texts where texts are compared."""
         texts, length = texts_of(dims), self.length(dims)
@@ -210,41 +203,11 @@ class TextEncoderTopology(StackTopology):
             at = f"one example of {texts} texts of {length:,} tokens"
         return Work(model.flops(texts, length), 1, at)
 
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> Pace:
-        """One text at a time."""
-        length = self.length(dims)
-        seconds = estimates.pass_seconds(
-            model.flops(1, length).causal, estimates.weight_bytes(model, precision), device
-        )
-        return Pace(1 / seconds, seconds, f"roofline on {device.name}, one {length:,}-token text")
-
     def context_served(self, dims: Mapping[str, Any]) -> tuple[str, str]:
         if not dims["sliding_window"]:
             return "full attention over the context", ""
         every = f"one layer in {dims['global_every']} sees the whole context"
         return f"{every}, the others {dims['sliding_window']:,} tokens", ""
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stream and its normalised copy beside the widest sublayer, for a whole text."""
-        length = context or dims["max_pos"]
-        return length * (_live(dims) + 2 * dims["d_model"]) * estimates.ACTIVATION_BYTES + (
-            length * dims["vocab_size"] * estimates.ACTIVATION_BYTES
-            if dims["head"] == "masked"
-            else 0
-        )
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """As `estimates.saved_activation_bytes`, for whole examples; scores are kept in fp32."""
-        layers, hidden = dims["n_layers"], (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
-        layer = 4 * dims["d_model"] + _attended(dims) + hidden
-        kept = layers * dims["d_model"] + layer if checkpointing else layers * layer
-        scores = 8 * dims["vocab_size"] if dims["head"] == "masked" else 0
-        tokens = units * texts_of(dims) * self.length(dims)
-        return tokens * (kept * estimates.ACTIVATION_BYTES + scores)
 
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().switches(dims) | {
@@ -303,9 +266,8 @@ class TextEncoderTopology(StackTopology):
         return (*idle, "accumulation") if switches["head"] == "embedding" else idle
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        byte_level = dims["vocab_size"] <= BYTE_VOCABULARY
         return {
-            "tokenizer": "byte-level" if byte_level else "byte-level BPE",
+            "tokenizer": tokenizer_of(dims["vocab_size"]),
             "objective": HEADS[dims["head"]][1],
         }
 
@@ -352,11 +314,6 @@ def head_of(task: str, objective: str) -> str:
     }
     by_task = {"embedding": "embedding", "retrieval": "embedding", "ranking": "ranking"}
     return by_objective.get(objective) or by_task.get(task, "classification")
-
-
-def texts_of(dims: Mapping[str, Any]) -> int:
-    """Texts that one training example holds."""
-    return {"embedding": 2, "ranking": dims["candidates"]}.get(dims["head"], 1)
 
 
 def _attended(dims: Mapping[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import log2, log10, sqrt
@@ -11,8 +11,8 @@ from typing import Any
 from ...specs.errors import Problem
 from ..dims import Dim, choice, flag, number, real
 from ..parts.image_diffusion import beside, diffused
-from ..parts.unet import TransformerBlock, UNet, level_sizes
-from ..solver import Frame, Shape, best_shapes, interpolate
+from ..parts.unet import UNet, attention, level_sizes
+from ..solver import MANY, Frame, Shape, best_shapes, interpolate
 from . import latents
 from .image_diffusion import PICTURES, ImageDiffusionTopology
 
@@ -91,6 +91,10 @@ class UNetTopology(ImageDiffusionTopology):
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         problems = super().contradictions(pins)
+        if pins.get("pooled_prompt") and pins.get("condition") != "text":
+            problems.append(
+                Problem("architecture.dims.pooled_prompt", "nothing is prompted in this model")
+            )
         lists = {n: pins[n] for n in _LISTS if isinstance(pins.get(n), list | tuple)}
         if len({len(values) for values in lists.values()}) > 1:
             said = ", ".join(f"{name} {len(values)}" for name, values in lists.items())
@@ -214,34 +218,24 @@ class UNetTopology(ImageDiffusionTopology):
         """Parameters of the U-Net: constant, for each feature of the time, for each square of it.
 
         They are a polynomial, quadratic in the width of the first level and in the features of the
-        time, and linear in blocks: it is read off counted networks and a counted block.
+        time, and linear in blocks: it is read off counted networks. Attention is counted apart.
         """
         square = 1 + dims["pooled_prompt"]  # the second layer of an MLP of the time
-        flags = tuple(min(1, depth) for depth in plan.depths)
-        key = ("unet", *plan.pattern, "/", *flags, "/", min(1, plan.middle), dims["text_d_model"])
-        if (*key, 1, 1) not in frame.counts:
+        none = (0,) * len(plan.depths)
+        key = ("unet", *plan.pattern, dims["text_d_model"])
+        if (*key, 1) not in frame.counts:
             channels, side = diffused(dims)
-            for layers, width in product((1, 2), (1, 2, 3)):
-                small = _Plan(plan.pattern, width, layers, flags, min(1, plan.middle))
-                sizes = ({**dims, **self._found(small, dims), "time_dim": n} for n in (0, 1))
-                reads = channels + beside(dims)
-                none, one = (self.denoiser(d, reads, channels, side).count() for d in sizes)
-                frame.counts[*key, layers, width] = none, one - none - square
-        one, two = (
-            [
-                _quadratic([frame.counts[*key, layers, w][i] for w in (1, 2, 3)], plan.width)
-                for i in (0, 1)
-            ]
-            for layers in (1, 2)
-        )
+            for layers in (1, 2):
+                small = _Plan(plan.pattern, MANY, layers, none, 0)
+                sizes = {**dims, **self._found(small, dims), "time_dim": MANY**3}
+                count = self.denoiser(sizes, channels + beside(dims), channels, side).count()
+                frame.counts[*key, layers] = divmod(count % MANY**6, MANY**3)[::-1]
+        one, two = ([_at(c, plan.width) for c in frame.counts[*key, n]] for n in (1, 2))
         fixed, each = (a + (plan.layers - 1) * (b - a) for a, b in zip(one, two, strict=True))
-        if dims["condition"] == "text":
-            copies = 2 * plan.layers + 1
-            for width, depth in zip(plan.widths, plan.depths, strict=True):
-                if depth > 1:
-                    fixed += copies * (depth - 1) * _transformer(width, dims, frame)
-            if plan.middle > 1:
-                fixed += (plan.middle - 1) * _transformer(plan.widths[-1], dims, frame)
+        copies = 2 * plan.layers + 1
+        for width, depth in zip(plan.widths, plan.depths, strict=True):
+            fixed += copies * _attention(width, depth, dims, frame)
+        fixed += _attention(plan.widths[-1], plan.middle, dims, frame)
         return fixed, each, square
 
     # -- costs and presets --------------------------------------------------------------------
@@ -251,25 +245,6 @@ class UNetTopology(ImageDiffusionTopology):
         sizes = level_sizes(dims, diffused(dims)[1])
         levels = zip(sizes, dims["unet_channels"], dims["transformer_layers"], strict=True)
         return [(y * x, channels, depth) for (y, x), channels, depth in levels]
-
-    def live(self, dims: Mapping[str, Any]) -> float:
-        """What the way down keeps for the way up, beside the widest block."""
-        maps, blocks = self._maps(dims), dims["layers_per_block"] + 1
-        kept = sum(n * channels * blocks for n, channels, _ in maps)
-        widest = max(n * channels * (10 if depth else 4) for n, channels, depth in maps)
-        return kept + widest
-
-    def kept(self, dims: Mapping[str, Any], *, checkpointing: bool) -> float:
-        """Residual blocks keep both norms, activations and convolutions; blocks of attention
-        their norms, projections and hidden layers. With checkpointing only what enters a block."""
-        total, largest = 0.0, 0.0
-        for positions, channels, depth in self._maps(dims):
-            blocks = 2 * dims["layers_per_block"] + 1
-            attention = depth * (26 if dims["condition"] == "text" else 7)
-            block = positions * channels * (8 + attention)
-            largest = max(largest, block)
-            total += blocks * (2 * positions * channels if checkpointing else block)
-        return total + (largest if checkpointing else largest / 2)
 
     def tiny_denoiser(self, dims: Mapping[str, Any], side: int) -> dict[str, Any]:
         levels = min(len(dims["unet_channels"]), 3 if side >= 16 else 2)
@@ -322,11 +297,9 @@ class _Plan:
         return tuple(self.width * times for times in self.pattern)
 
 
-def _quadratic(values: Sequence[int], x: int) -> int:
-    """The quadratic polynomial with these values at 1, 2 and 3."""
-    one, two, three = values
-    outer = one * ((x - 2) * (x - 3) // 2) + three * ((x - 1) * (x - 2) // 2)
-    return outer - two * (x - 1) * (x - 3)
+def _at(count: int, width: int) -> int:
+    """A count at a width, from the same count at the width `MANY`: a quadratic polynomial."""
+    return count % MANY + (count // MANY % MANY + count // MANY**2 * width) * width
 
 
 def _patterns(side: int, levels: int) -> list[tuple[tuple[int, ...], float]]:
@@ -354,13 +327,19 @@ def _depths(room: float, levels: int, text: bool) -> list[tuple[int, float]]:
     return [(n, 0.3 * abs(log2(n / usual))) for n in (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32)]
 
 
-def _transformer(width: int, dims: Mapping[str, Any], frame: Frame) -> int:
-    """Parameters of one transformer block that reads the prompt."""
-    key = ("transformer", width, dims["text_d_model"])
+def _attention(width: int, depth: int, dims: Mapping[str, Any], frame: Frame) -> int:
+    """Parameters of attention behind a residual block, of `depth` blocks where a prompt is read.
+
+    They are quadratic in the width and linear in the depth, and read off counted parts.
+    """
+    if not depth:
+        return 0
+    key = ("attention", dims["text_d_model"])
     if key not in frame.counts:
-        context = dims["prompt_length"], dims["text_d_model"]
-        frame.counts[key] = TransformerBlock(width, context).count(), 0
-    return frame.counts[key][0]
+        small = (next(attention(dims, MANY, n, 1, (1, 1), 1)).count() for n in (1, 2))
+        frame.counts[key] = next(small), next(small)
+    one, two = (_at(count, width) for count in frame.counts[key])
+    return one + (depth - 1) * (two - one)
 
 
 def _times(room: float, cost: tuple[int, int, int], usual: int) -> set[int]:

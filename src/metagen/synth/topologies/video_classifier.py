@@ -9,8 +9,9 @@ from ...specs.errors import Problem
 from ..dims import Dim, choice, flag, number, real
 from ..parts.video import VideoClassifier, positions
 from ..solver import Frame
-from .base import Node, Topology
+from .base import Node, Topology, short_run
 from .clip_classifier import ClipTopology
+from .stack import STACK, STACK_SHOWN, tiny_stack
 from .vit import patch_size, tiny_picture
 
 TABLE: Mapping[str, Dim] = {
@@ -20,11 +21,7 @@ TABLE: Mapping[str, Dim] = {
     "tubelet": number(None, "frames of a tubelet", high=4096),
     "patch_size": number(None, "side of a tubelet, in pixels", high=1024),
     "num_classes": number(400, "labels to choose from", high=10**7),
-    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", high=2048),
-    "n_heads": number(None, "attention heads", high=4096),
-    "head_dim": number(None, "width of one attention head", low=2, high=4096),
-    "d_ff": number(None, "hidden width of the MLP", high=2**20),
+    **STACK,
     "pool": choice("mean", "what the head reads", "class_token", "mean"),
     "pos": choice("fixed", "positions: sinusoids or weights", "fixed", "learned"),
     "activation": choice("gelu", "feed-forward nonlinearity", "gelu", "gelu_tanh", "quick_gelu"),
@@ -47,18 +44,13 @@ class VideoTopology(ClipTopology):
         "family": frozenset({"transformer"}),
     }
     table = TABLE
-    floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
     aliases = {"hidden_size": "d_model", "in_channels": "channels", "num_frames": "frames",
                "tubelet_size": "tubelet"}  # fmt: skip
     top = "video_classifier"
     exports = ("VideoClassifier", "build_model")
-    programs = ("common", "labels", "video")
+    programs = ("common", "reading", "classes", "labels", "video")
     shown = {
-        "n_layers": "Layers",
-        "d_model": "Width",
-        "n_heads": "Attention heads",
-        "head_dim": "Head dimension",
-        "d_ff": "Feed-forward width",
+        **STACK_SHOWN,
         "frames": "Frames",
         "image_size": "Frame size",
         "tubelet": "Tubelet length",
@@ -116,16 +108,8 @@ class VideoTopology(ClipTopology):
             "tubelet": tubelet,
             "patch_size": patch,
             "num_classes": min(10, dims["num_classes"]),
-            "d_model": min(64, dims["d_model"]),
-            "n_layers": min(3, dims["n_layers"]),
-            "n_heads": min(4, dims["n_heads"]),
-            "head_dim": min(16, dims["head_dim"]),
-            "d_ff": min(192, dims["d_ff"]),
-            "steps": 360,
-            "global_batch": 32,
-            "micro_batch": 32,
-            "learning_rate": 0.003,
-            "warmup_steps": 40,
+            **tiny_stack(dims, n_layers=3, d_ff=192),
+            **short_run(steps=360, batch=32, learning_rate=0.003, warmup=40),
             "eval_samples": 128,
         }
 

@@ -3,55 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from math import log2, log10
+from dataclasses import dataclass
+from math import log2
 from typing import Any
 
 from ...specs.errors import Problem
 from ...specs.vocabulary import stand_in
 from ...utils import formatting as fmt
-from .. import estimates
 from ..devices import Device
-from ..dims import Dim, choice, flag, number, real, text
-from ..parts.base import Part
+from ..dims import Dim, choice, flag, number, text
 from ..parts.video_dit import VideoBlock, VideoDiffusion, grid
-from ..solver import Frame, Shape, best_shapes, interpolate, searched
-from .base import Node, Pace, Work
+from ..serving import Timed
+from ..solver import Frame
+from .base import Node, Pace, Work, short_run
+from .denoisers import DENOISING, DenoiserTopology, time_features
 from .latents import (
     AUTOENCODER,
     AUTOENCODER_ALIASES,
     PROMPT,
-    autoencoder_activations,
     autoencoder_dims,
     autoencoder_problems,
-    autoencoder_saved,
     autoencoder_switches,
     autoencoder_tiny,
     groups_of,
     latent_size,
-    prompt_activations,
+    prompt_alternatives,
     prompt_dims,
     prompt_problems,
-    prompt_saved,
     prompt_switches,
     prompt_tiny,
 )
-from .stack import StackTopology
-
-#: What denoising clips takes, whatever the network.
-DENOISING: Mapping[str, Dim] = {
-    "prediction": choice("v", "what the denoiser predicts", "noise", "v", "flow"),
-    "noise_schedule": choice("cosine", "how the noise grows; flows have a straight line", "linear",
-                             "scaled_linear", "cosine"),
-    "train_times": number(1000, "times between clean and noise", low=2, high=10**5),
-    "time_shift": real(1.0, "how far times of a flow move towards noise", low=0.1, high=100.0),
-    "time_features": number(None, "sinusoids of a time", low=2, high=2**12),
-    "sampling_steps": number(28, "denoising steps of a sample", high=10**5),
-    "guidance_scale": real(3.0, "scale of guidance; 1 is none", low=0.0, high=100.0),
-    "dropout_condition": real(0.1, "share of samples that train without a condition", high=0.9),
-    "autoencoder_steps": number(20_000, "training steps after which the autoencoder is frozen"),
-    "autoencoder_frames": number(4, "frames of a clip that teach the autoencoder", high=4096),
-}  # fmt: skip
 
 TABLE: Mapping[str, Dim] = {
     "frames": number(16, "frames of a clip", high=2**20),
@@ -81,13 +62,6 @@ CLIP_SETTINGS: Mapping[str, Dim] = {
                  "empty: built in"),
 }  # fmt: skip
 
-#: (log10 of the parameters, width / depth): DiT-S/2, B/2, L/2, XL/2, Latte-XL/2, CogVideoX-5B.
-ASPECT = ((4, 12), (5, 16), (6, 24), (7.5, 32), (8.1, 64), (8.7, 43), (8.9, 41), (9.7, 73),
-          (10.5, 110), (12, 160))  # fmt: skip
-
-#: Denoising steps that a latency class leaves time for; at once is without guidance.
-STEPS = {"real-time": 4, "near-real-time": 28, "offline": 50}
-
 #: Share of a clip's own rate that a latency class demands.
 RATE_SHARE = {"real-time": 1.0, "near-real-time": 0.25, "offline": 0.0}
 
@@ -101,21 +75,16 @@ class ClipPace(Pace):
     shown: float = 24.0
 
 
-class ClipTopology(StackTopology):
+class ClipTopology(DenoiserTopology):
     """What generators of clips share: networks around a denoiser that fills the budget."""
 
     unit = "clip"
     rate_unit = "fps"
-    denoises = True
     aliases = {k: v for k, v in AUTOENCODER_ALIASES.items() if k != "sample_size"} | {
         "num_frames": "frames", "hidden_size": "d_model", "num_inference_steps": "sampling_steps",
     }  # fmt: skip
     children = ("text_encoder", "autoencoder", "denoiser")
     settings = CLIP_SETTINGS
-    batch = 256
-    learning_rate = 1e-4
-    learning_rate_source = "Peebles and Xie, 2023, section 4"
-    recipe = {"weight_decay": 0.01}
     most_units_per_param = 20.0
 
     # -- dimensions ---------------------------------------------------------------------------
@@ -127,13 +96,7 @@ class ClipTopology(StackTopology):
         rate = spec.constraints.throughput
         if rate is not None and rate.unit == self.rate_unit:
             dims["fps"] = max(1, min(round(rate.value), 1000))
-        latency = spec.constraints.latency
-        dims["sampling_steps"] = STEPS[latency]
-        if latency == "real-time":
-            dims["guidance_scale"] = 1.0
-        flows = spec.training.objective[0] == "flow_matching"
-        dims["prediction"] = "flow" if flows else "v"
-        return dims
+        return dims | super().given(spec)
 
     def contradictions(self, pins: Mapping[str, Any]) -> list[Problem]:
         problems = [*autoencoder_problems(pins), *prompt_problems(pins)]
@@ -149,34 +112,20 @@ class ClipTopology(StackTopology):
     def base(self, budget: float, frame: Frame) -> dict[str, Any]:
         dims = {name: dim.default for name, dim in self.table.items()} | dict(frame.given)
         size, channels = (frame.pins.get(n) or dims[n] for n in ("image_size", "channels"))
-        dims |= autoencoder_dims(min(0.08 * budget, 1e8), size, channels, budget)
+        room = min(0.08 * budget, 1e8)
+        dims |= autoencoder_dims(room, size, channels, budget, frame.counts)
         prompt = prompt_dims(0.1 * budget, budget)
         dims |= prompt | {name: dims[name] for name in prompt if name in frame.given}
-        dims["time_features"] = 256 if budget >= 3e6 else 64 if budget >= 3e5 else 32
+        dims["time_features"] = time_features(budget)
         dims |= dict(frame.pins)
         if dims["patch_size"] is None:
             dims["patch_size"] = patch_size(latent_size(dims))
         return dims
 
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        def search(cap: float) -> Iterator[Shape]:
-            """Every cap has its own networks around the denoiser, hence counts of its own."""
-            for shape in searched(self, cap, replace(frame, counts={})):
-                yield replace(shape, base=_whole_heads(shape.base, frame.pins))
-
-        return best_shapes(search, budget, bool(frame.pins))
-
-    def aspect(self, budget: float) -> float:
-        return interpolate(ASPECT, log10(max(budget, 1e4)))
-
     def bulk(self, dims: Mapping[str, Any]) -> float:
         return 22.0 if dims["reads_text"] else 18.0
 
     # -- costs --------------------------------------------------------------------------------
-
-    def passes_of(self, dims: Mapping[str, Any]) -> int:
-        """Passes of the denoiser in a sample; guidance takes two for each step."""
-        return dims["sampling_steps"] * (2 if dims["guidance_scale"] != 1 else 1)
 
     def too_slow(self, pace: Pace, latency: str) -> bool:
         return pace.rate < RATE_SHARE[latency] * pace.shown
@@ -234,7 +183,7 @@ class ClipTopology(StackTopology):
 
     def idle_programs(self, switches: Mapping[str, Any]) -> tuple[str, ...]:
         idle = () if switches["bpe"] else ("bpe",)
-        idle += () if switches["reads_text"] else ("tokenizer", "texts")
+        idle += () if switches["reads_text"] else ("tokenizer", "prompts")
         return idle if switches["conditioned"] else (*idle, "starts")
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
@@ -246,15 +195,6 @@ def patch_size(side: int) -> int:
     wanted = max(PATCH, side / 64)
     dividing = (p for p in range(1, side + 1) if side % p == 0)
     return min(dividing, key=lambda p: abs(log2(p / wanted)))
-
-
-def _whole_heads(base: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Any]:
-    """Dimensions whose heads divide the width."""
-    dims = {name: value for name, value in base.items() if name != "head_dim"}
-    if "n_heads" not in pins:
-        near = (n for n in range(1, dims["n_heads"] + 1) if dims["d_model"] % n == 0)
-        dims["n_heads"] = max(near)
-    return dims
 
 
 class VideoDiffusionTopology(ClipTopology):
@@ -279,7 +219,7 @@ class VideoDiffusionTopology(ClipTopology):
         "autoencoder_kl": "autoencoder", "prompt_encoder": "text_encoder",
         "video_dit": "denoiser", "diffusion": "diffusion",
     }  # fmt: skip
-    programs = ("text", "video", "common", "films")
+    programs = ("text", "prompts", "video", "common", "held_out", "films")
     shown = {
         "n_layers": "Layers",
         "d_model": "Width",
@@ -343,6 +283,16 @@ class VideoDiffusionTopology(ClipTopology):
         flops += coder.encode_flops(taught) + coder.decode_flops(taught)
         return Work(flops, 1, "one training clip")
 
+    def pace(
+        self, phases: Mapping[str, Timed], dims: Mapping[str, Any], batch: int, device: Device
+    ) -> ClipPace:
+        """Frames of a clip over the seconds that it takes."""
+        plain = super().pace(phases, dims, batch, device)
+        return ClipPace(dims["frames"] * plain.rate, plain.first, plain.method, dims["fps"])
+
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        return f"one clip in {self.passes_of(dims)} passes"
+
     def finished(self, model: VideoDiffusion, dims: Mapping[str, Any]) -> Work:
         flops = model.read_flops(1) * (2 if dims["guidance_scale"] != 1 else 1)
         flops += model.flops(1, 1) * self.passes_of(dims)
@@ -350,42 +300,6 @@ class VideoDiffusionTopology(ClipTopology):
         if dims["conditioned"]:
             flops += model.autoencoder.encode_flops(dims["given_frames"])
         return Work(flops, 1, f"one clip in {dims['sampling_steps']} steps")
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> ClipPace:
-        """Frames of a clip over the seconds that all of its passes take."""
-        denoiser = estimates.weight_bytes(model.denoiser, precision)
-        step = estimates.pass_seconds(model.flops(1, 1).causal, denoiser, device)
-        around = self.finished(model, dims).flops + model.flops(1, 1) * -self.passes_of(dims)
-        others = estimates.weight_bytes(model, precision) - denoiser
-        seconds = step * self.passes_of(dims)
-        seconds += estimates.pass_seconds(around.causal, others, device)
-        method = f"roofline on {device.name}, one clip in {self.passes_of(dims)} passes"
-        return ClipPace(dims["frames"] / seconds, seconds, method, dims["fps"])
-
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The widest of the networks, beside the clip's codes and the frames that are done."""
-        width, hidden = dims["d_model"], dims["d_ff"]
-        stream = self.length(dims) * (2 * width + max(4 * width, 2 * hidden))
-        clip = dims["frames"] * dims["channels"] * dims["image_size"] ** 2 * 4
-        text = prompt_activations(dims) if dims["reads_text"] else 0
-        passing = stream * estimates.ACTIVATION_BYTES
-        return clip + max(passing, autoencoder_activations(dims), text)
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per block and position: three norms, attention's vectors twice, the MLP's vectors."""
-        width, n_layers = dims["d_model"], dims["n_layers"]
-        layer = 14 * width + 2 * dims["d_ff"]
-        kept = n_layers * width + layer if checkpointing else n_layers * layer
-        each = self.length(dims) * kept * estimates.ACTIVATION_BYTES
-        taught = min(dims["autoencoder_frames"], dims["frames"])
-        each += taught * autoencoder_saved(dims, checkpointing=checkpointing)
-        if dims["reads_text"]:
-            each += prompt_saved(dims, checkpointing=checkpointing)
-        return units * each
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         tubelet = min(2, dims["tubelet"])
@@ -397,11 +311,7 @@ class VideoDiffusionTopology(ClipTopology):
         return small | {
             "autoencoder_frames": min(2, dims["autoencoder_frames"]),
             "autoencoder_steps": 200,
-            "steps": 750,
-            "global_batch": 12,
-            "micro_batch": 12,
-            "learning_rate": 0.003,
-            "warmup_steps": 20,
+            **short_run(steps=750, batch=12, learning_rate=0.003, warmup=20),
             "eval_interval": 300,
             "checkpoint_interval": 300,
             "eval_samples": 64,
@@ -423,7 +333,5 @@ class VideoDiffusionTopology(ClipTopology):
         if dims["frames"] % longer == 0:
             removed = f"every second group in time: groups of {longer} frames"
             yield "Fine time steps", removed, {"tubelet": longer}
-        if dims["reads_text"] and dims["text_n_layers"] > 1:
-            half = dims["text_n_layers"] // 2
-            removed = f"half of the prompt encoder's layers: {half} remain"
-            yield "Text depth", removed, {"text_n_layers": half}
+        if dims["reads_text"]:
+            yield from prompt_alternatives(dims)

@@ -7,24 +7,18 @@ from math import log2, log10
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
 from ..dims import Dim, choice, flag, number, real, text
-from ..parts.base import Part
 from ..parts.vision import VisionTransformer, VitBlock, positions, vit_block
 from ..solver import Frame, interpolate
-from .base import Node
-from .stack import NARROW, StackTopology
+from .base import Node, short_run
+from .stack import NARROW, STACK, STACK_NODES, STACK_SHOWN, StackTopology, tiny_stack
 
 TABLE: Mapping[str, Dim] = {
     "image_size": number(224, "side of an image, in pixels", low=8, high=2**14),
     "channels": number(3, "channels of an image", high=1024),
     "patch_size": number(None, "side of a patch, in pixels", high=1024),
     "num_classes": number(1000, "labels to choose from", high=10**7),
-    "d_model": number(None, "width of the residual stream", low=8, high=2**18),
-    "n_layers": number(None, "number of blocks", high=2048),
-    "n_heads": number(None, "attention heads", high=4096),
-    "head_dim": number(None, "width of one attention head", low=2, high=4096),
-    "d_ff": number(None, "hidden width of the MLP", high=2**20),
+    **STACK,
     "pool": choice("class_token", "what the head reads", "class_token", "mean"),
     "activation": choice("gelu", "feed-forward nonlinearity", "gelu", "gelu_tanh", "quick_gelu"),
     "norm_eps": real(1e-6, "epsilon of the normalisation layers", low=1e-12, high=1.0),
@@ -61,23 +55,17 @@ class VitTopology(StackTopology):
     floor = {"d_model": 32, "n_layers": 1, "n_heads": 1, "head_dim": 32, "d_ff": 64}
     top = "vit"
     exports = ("VisionTransformer", "build_model")
-    programs = ("common", "images")
+    programs = ("common", "reading", "classes", "confusion", "images")
     settings = PICTURE_SETTINGS
     shown = {
-        "n_layers": "Layers",
-        "d_model": "Width",
-        "n_heads": "Attention heads",
-        "head_dim": "Head dimension",
-        "d_ff": "Feed-forward width",
+        **STACK_SHOWN,
         "patch_size": "Patch size",
         "image_size": "Image size",
     }
     nodes = (
         Node("pixels", "input"),
         Node("embed", "patch embedding", ("patch_embed",)),
-        Node("attention", "self-attention", ("blocks.attn",), repeated=True),
-        Node("mlp", "feed-forward network", ("blocks.mlp",), repeated=True),
-        Node("norm", "normalisation", ("norm",)),
+        *STACK_NODES,
         Node("head", "classification head", ("head",)),
         Node("loss", "cross-entropy over the classes"),
     )
@@ -113,24 +101,6 @@ class VitTopology(StackTopology):
     def length(self, dims: Mapping[str, Any]) -> int:
         return positions(dims)
 
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The stream and its normalised copy beside the widest sublayer, and the pixels."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        each = 2 * dims["d_model"] + max(attention, 2 * dims["d_ff"])
-        pixels = dims["channels"] * dims["image_size"] ** 2
-        return (positions(dims) * each + pixels) * estimates.ACTIVATION_BYTES
-
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """Per layer and position: both norms, attention's inputs and output, MLP's vectors."""
-        attention = 4 * dims["n_heads"] * dims["head_dim"]
-        layer = 4 * dims["d_model"] + attention + 2 * dims["d_ff"]
-        n_layers = dims["n_layers"]
-        kept = n_layers * dims["d_model"] + layer if checkpointing else n_layers * layer
-        pixels = dims["channels"] * dims["image_size"] ** 2
-        return units * (positions(dims) * kept + pixels) * estimates.ACTIVATION_BYTES
-
     def switches(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().switches(dims) | {"patched": True}
 
@@ -140,16 +110,8 @@ class VitTopology(StackTopology):
             "image_size": size,
             "patch_size": patch,
             "num_classes": min(10, dims["num_classes"]),
-            "d_model": min(64, dims["d_model"]),
-            "n_layers": min(4, dims["n_layers"]),
-            "n_heads": min(4, dims["n_heads"]),
-            "head_dim": min(16, dims["head_dim"]),
-            "d_ff": min(256, dims["d_ff"]),
-            "steps": 600,
-            "global_batch": 32,
-            "micro_batch": 32,
-            "learning_rate": 0.003,
-            "warmup_steps": 50,
+            **tiny_stack(dims, n_layers=4, d_ff=256),
+            **short_run(steps=600, batch=32, learning_rate=0.003, warmup=50),
             "eval_interval": 200,
             "checkpoint_interval": 200,
         }

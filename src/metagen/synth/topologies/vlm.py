@@ -8,17 +8,15 @@ from math import inf
 from typing import Any
 
 from ...specs.errors import Problem
-from .. import estimates
-from ..devices import Device
 from ..dims import Dim, choice, number, real, text
 from ..parts.base import Part
 from ..parts.decoder_lm import Block
 from ..parts.towers import patches
 from ..parts.vlm import VisionLanguageModel
 from ..solver import Frame, Shape, stack_shapes
-from .base import Node, Pace, Work
-from .decoder_lm import BYTE_VOCABULARY, DecoderTopology, rope_theta
+from .base import Node, Work, short_run
 from .decoder_lm import TABLE as DECODER
+from .decoder_lm import DecoderTopology, rope_theta, tokenizer_of
 from .towers import (
     ACTIVATIONS,
     PICTURE,
@@ -28,6 +26,7 @@ from .towers import (
     tiny_picture,
     tower_problems,
 )
+from .writers import PROMPT
 
 #: What the decoder's table holds and this model leaves at its default, as Llama has it.
 _OPEN = ("vocab_size", "d_model", "n_layers", "n_heads", "n_kv_heads", "head_dim", "d_ff",
@@ -83,7 +82,7 @@ class VlmTopology(DecoderTopology):
     aliases = {"context_length": "max_pos", "n_positions": "max_pos"}
     top = "vlm"
     exports = ("VisionLanguageModel", "KVCache", "build_model")
-    programs = ("common", "text", "images", "captioned", "questions")
+    programs = ("common", "reading", "corpus", "text", "images", "captioned", "questions")
     settings = QUESTION_SETTINGS
     shown = {
         "n_layers": "Layers",
@@ -167,34 +166,12 @@ class VlmTopology(DecoderTopology):
         at = f"a picture of {patches(dims):,} patches in a length of {length:,}"
         return Work(model.flops(1, length), length, at)
 
-    def activations(self, model: Part, dims: Mapping[str, Any], context: int) -> float:
-        """The decoder's or the picture tower's, whichever is larger."""
-        width, d_ff = dims["vision_d_model"], dims["vision_d_ff"]
-        each = 2 * width + max(4 * width, 2 * d_ff)
-        tower = (patches(dims) + dims["class_token"]) * each * estimates.ACTIVATION_BYTES
-        return max(tower, estimates.decoder_activation_bytes(dims, context))
+    def prompt(self, dims: Mapping[str, Any], context: int) -> int:
+        """A picture, and the prompt of a language model."""
+        return min(patches(dims) + PROMPT, context)
 
-    def saved_activations(
-        self, dims: Mapping[str, Any], units: int, *, checkpointing: bool
-    ) -> float:
-        """The decoder's, and the picture tower's for one picture a sample."""
-        layer = 8 * dims["vision_d_model"] + 2 * dims["vision_d_ff"]
-        layers = dims["vision_n_layers"]
-        kept = layers * dims["vision_d_model"] + layer if checkpointing else layers * layer
-        tower = units / self.length(dims) * patches(dims) * kept * estimates.ACTIVATION_BYTES
-        return tower + estimates.saved_activation_bytes(dims, units, checkpointing=checkpointing)
-
-    def pace(
-        self, model: Part, dims: Mapping[str, Any], precision: str, context: int, device: Device
-    ) -> Pace:
-        """Decoding after a picture and a prompt, and the time to read them."""
-        prompt = min(patches(dims) + estimates.PROMPT, context)
-        method = f"roofline on {device.name}, a picture and a prompt: {prompt:,} positions"
-        return Pace(
-            estimates.decode_rate(model, precision, prompt, device),
-            estimates.prefill_seconds(model, precision, prompt, device),
-            method,
-        )
+    def answered(self, dims: Mapping[str, Any]) -> str:
+        return f"a picture and a prompt: {patches(dims) + PROMPT:,} positions"
 
     def latency_asked(self, latency: str) -> str:
         return super().latency_asked(latency).replace("first token", "first token of the answer")
@@ -227,11 +204,7 @@ class VlmTopology(DecoderTopology):
             "vision_n_heads": heads,
             "vision_d_ff": min(128, dims["vision_d_ff"]),
             "train_length": min(dims["max_pos"], patches(picture) + 40),
-            "steps": 450,
-            "global_batch": 48,
-            "micro_batch": 48,
-            "learning_rate": 0.003,
-            "warmup_steps": 45,
+            **short_run(steps=450, batch=48, learning_rate=0.003, warmup=45),
             "eval_interval": 150,
             "checkpoint_interval": 150,
         }  # fmt: skip
@@ -241,9 +214,8 @@ class VlmTopology(DecoderTopology):
         return unequal if switches["bpe"] else (*unequal, "bpe")
 
     def words(self, spec: Any, dims: Mapping[str, Any]) -> dict[str, str]:
-        byte_level = dims["vocab_size"] <= BYTE_VOCABULARY
         return {
-            "tokenizer": "byte-level" if byte_level else "byte-level BPE",
+            "tokenizer": tokenizer_of(dims["vocab_size"]),
             "infer_args": "--question 'what is this?'",
         }
 

@@ -1,24 +1,11 @@
 """What is hidden is not looked at, and every value is judged by what surrounds it."""
 
-from dataclasses import replace
-
 import pytest
 import torch
+from helpers import learn
 
 from PACKAGE import Config, build_model, synthetic_batch
 from PACKAGE.model import patch_count
-
-
-@pytest.fixture
-def model(config):
-    return build_model(config).eval()
-
-
-def test_the_seed_decides_the_weights(config, model):
-    again, other = build_model(config), build_model(replace(config, seed=config.seed + 1))
-    weights = model.state_dict()
-    assert all(torch.equal(weights[name], again.state_dict()[name]) for name in weights)
-    assert not torch.equal(model.embed.weight, other.embed.weight)
 
 
 @torch.inference_mode()
@@ -52,15 +39,8 @@ def test_units_do_not_matter(config, model):
 
 
 def test_one_batch_can_be_learned(config):
-    model, batch = build_model(config), synthetic_batch(config, 2, 0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    first = model.loss(batch).item()
-    for _ in range(40):
-        optimizer.zero_grad()
-        loss = model.loss(batch)
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.8 * first
+    losses = learn(build_model(config), synthetic_batch(config, 2, 0), steps=40, rate=3e-3)
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_patches_that_overlap_are_refused(config):

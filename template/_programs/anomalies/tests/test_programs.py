@@ -1,31 +1,18 @@
 """Every program leaves its artifact, with or without a trained model."""
 
-import csv
 import json
-import sys
 from dataclasses import replace
 
-import pytest
+from helpers import rows_of
 from PIL import Image
 
-from PACKAGE import Config, bench, infer, report
 from PACKAGE import eval as evaluation
+from PACKAGE import infer
 from PACKAGE.train import train
 
 
-def run(program, *flags, monkeypatch):
-    """Run a program's `main` as the command line would."""
-    monkeypatch.setattr(sys, "argv", [program.__name__, *flags])
-    program.main()
-
-
-def rows_of(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_series_are_judged_before_any_training(config, tmp_path, monkeypatch, capsys):
-    run(infer, "--device", "cpu", monkeypatch=monkeypatch)
+def test_series_are_judged_before_any_training(config, run, tmp_path, capsys):
+    run(infer, "--device", "cpu")
     assert "untrained" in capsys.readouterr().out
     rows = rows_of(tmp_path / "results" / "anomalies.csv")
     assert {row["anomaly"] for row in rows} == {"0", "1"}
@@ -33,52 +20,22 @@ def test_series_are_judged_before_any_training(config, tmp_path, monkeypatch, ca
         assert picture.width > 500 and picture.height > 500
 
 
-def test_a_run_judges_a_table(config, tmp_path, monkeypatch):
+def test_a_run_judges_a_table(config, run, tmp_path):
     train(replace(config, steps=2, warmup_steps=1))
     lines = ["day,a,b", *(f"d{i},{i % 5},{i}" for i in range(90))]
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    run(infer, "--series", "own.csv", "--device", "cpu", monkeypatch=monkeypatch)
+    run(infer, "--series", "own.csv", "--device", "cpu")
     rows = rows_of(tmp_path / "results" / "anomalies.csv")
     assert len(rows) == 180 and {row["variable"] for row in rows} == {"a", "b"}
-    run(evaluation, "--device", "cpu", monkeypatch=monkeypatch)
+    run(evaluation, "--device", "cpu")
     saved = json.loads((tmp_path / "results" / "eval.json").read_text(encoding="utf-8"))
     assert [row[0] for row in saved["rows"]][:2] == ["this model", "distance from the mean"]
     assert saved["figures"]["loss"] > 0
 
 
-def test_without_labels_only_the_loss_is_told(config, tmp_path, monkeypatch, capsys):
+def test_without_labels_only_the_loss_is_told(config, run, tmp_path, capsys):
     lines = ["a", *(str(i % 7) for i in range(300))]
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     train(replace(config, steps=2, warmup_steps=1, data="own.csv"))
-    run(evaluation, "--device", "cpu", monkeypatch=monkeypatch)
+    run(evaluation, "--device", "cpu")
     assert "flagged share" in capsys.readouterr().out
-
-
-def test_missing_series_are_refused(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(infer, "--series", "nowhere.csv", monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "--series" in capsys.readouterr().err
-
-
-def test_evaluation_asks_for_a_run(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(evaluation, monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "train first" in capsys.readouterr().err
-
-
-def test_benchmarks_become_a_report(config, tmp_path, monkeypatch):
-    flags = ["--preset", "tiny", "--device", "cpu", "--repeats", "1", "--micro-batch", "4"]
-    run(bench, *flags, monkeypatch=monkeypatch)
-    figures = json.loads((tmp_path / "results" / "bench.json").read_text(encoding="utf-8"))
-    assert figures["provenance"] == "measured"
-    assert figures["figures"]["samples_per_s"] > 0
-    run(report, monkeypatch=monkeypatch)
-    assert "## Benchmark" in (tmp_path / "docs" / "measured.md").read_text(encoding="utf-8")
-
-
-def test_the_tiny_preset_is_never_larger():
-    full, tiny = Config.full(), Config.tiny()
-    for name in ("d_model", "n_layers", "lookback", "num_variables"):
-        assert getattr(tiny, name) <= getattr(full, name)

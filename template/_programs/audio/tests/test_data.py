@@ -2,14 +2,12 @@
 
 import csv
 import math
-import sys
 import wave
 from dataclasses import replace
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 import pytest
 import torch
+from helpers import LabelledRows, offer_dataset
 
 from PACKAGE.clips import clip_shape
 from PACKAGE.data import Corpus, prepare
@@ -101,22 +99,9 @@ def test_pictures_of_sound_are_png(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-class Rows:
-    """What a Hugging Face dataset of two rows looks like."""
-
-    def __init__(self, cells):
-        self.cells, self.features = cells, {"label": None}
-
-    def __getitem__(self, key):
-        return ["b", "a"] if key == "label" else self.cells[key]
-
-
 def test_a_dataset_by_name_is_read(config, monkeypatch):
     cells = [{"audio": {"array": tone().tolist(), "sampling_rate": 4000}}] * 2
-    datasets = ModuleType("datasets")
-    datasets.__spec__ = ModuleSpec("datasets", None)
-    datasets.load_dataset = lambda name, split: Rows(cells)
-    monkeypatch.setitem(sys.modules, "datasets", datasets)
+    offer_dataset(monkeypatch, LabelledRows(cells))
     corpus = Corpus(replace(config, data="someone/clips"))
     assert corpus.classes == ["a", "b"]
     assert {clip.label for clip in (*corpus.train, *corpus.val)} == {0, 1}

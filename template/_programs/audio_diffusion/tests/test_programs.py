@@ -1,30 +1,15 @@
 """Every program leaves its artifact, with or without a trained model."""
 
-import csv
-import json
-import sys
-
 import pytest
+from helpers import rows_of
 
-from PACKAGE import bench, infer, report
-from PACKAGE import eval as evaluation
+from PACKAGE import infer
 from PACKAGE.wav import read_wav
 
 
-def run(program, *flags, monkeypatch):
-    """Run a program's `main` as the command line would."""
-    monkeypatch.setattr(sys, "argv", [program.__name__, *flags])
-    program.main()
-
-
-def rows_of(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_sounds_are_made_before_any_training(config, tmp_path, monkeypatch, capsys):
+def test_sounds_are_made_before_any_training(config, run, tmp_path, capsys):
     flags = ["--device", "cpu", "--count", "2", "--steps", "2", "--sampler", "heun"]
-    run(infer, *flags, monkeypatch=monkeypatch)
+    run(infer, *flags)
     assert "untrained" in capsys.readouterr().out
     results = tmp_path / "results"
     rows = rows_of(results / "samples.csv")
@@ -34,7 +19,7 @@ def test_sounds_are_made_before_any_training(config, tmp_path, monkeypatch, caps
     assert (results / "sample-1.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_own_wishes_are_heard(config, tmp_path, monkeypatch):
+def test_own_wishes_are_heard(config, run, tmp_path):
     flags = []
     if config.continued:
         import torch
@@ -46,30 +31,13 @@ def test_own_wishes_are_heard(config, tmp_path, monkeypatch):
     if config.conditioned:
         flags += ["--prompt", "a high sine tone, slow"]
     more = ["--seed", "3", "--guidance", "1", "--steps", "2"]
-    run(infer, "--device", "cpu", *more, *flags, monkeypatch=monkeypatch)
+    run(infer, "--device", "cpu", *more, *flags)
     (row,) = rows_of(tmp_path / "results" / "samples.csv")
     assert row["text"] == flags[-1]
 
 
-def test_steps_that_cannot_be_taken_are_refused(config, monkeypatch, capsys):
+def test_steps_that_cannot_be_taken_are_refused(config, run, capsys):
     with pytest.raises(SystemExit) as stop:
-        run(infer, "--device", "cpu", "--steps", "100000", monkeypatch=monkeypatch)
+        run(infer, "--device", "cpu", "--steps", "100000")
     assert stop.value.code == 2
     assert "--steps" in capsys.readouterr().err
-
-
-def test_evaluation_asks_for_a_run(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(evaluation, monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "train first" in capsys.readouterr().err
-
-
-def test_benchmarks_become_a_report(config, tmp_path, monkeypatch):
-    flags = ["--preset", "tiny", "--device", "cpu", "--repeats", "1", "--sampling-steps", "2"]
-    run(bench, *flags, monkeypatch=monkeypatch)
-    figures = json.loads((tmp_path / "results" / "bench.json").read_text(encoding="utf-8"))
-    assert figures["provenance"] == "measured"
-    assert figures["figures"]["samples_per_s"] > 0
-    run(report, monkeypatch=monkeypatch)
-    assert "## Benchmark" in (tmp_path / "docs" / "measured.md").read_text(encoding="utf-8")

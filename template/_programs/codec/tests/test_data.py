@@ -1,12 +1,10 @@
 """Sounds come from files, and batches depend on the seed and the step alone."""
 
-import sys
 from dataclasses import replace
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 import pytest
 import torch
+from helpers import offer_dataset
 
 from PACKAGE.data import Corpus, fit, mix, prepare
 from PACKAGE.synthetic import synthesise
@@ -75,10 +73,7 @@ def test_clips_are_cut_padded_and_mixed(config):
 
 def test_a_dataset_by_name_is_read(config, monkeypatch):
     cells = [{"audio": {"array": [0.1, -0.1] * 2000, "sampling_rate": 4000}}] * 3
-    datasets = ModuleType("datasets")
-    datasets.__spec__ = ModuleSpec("datasets", None)
-    datasets.load_dataset = lambda name, split: cells
-    monkeypatch.setitem(sys.modules, "datasets", datasets)
+    offer_dataset(monkeypatch, cells)
     batch = Corpus(replace(config, data="someone/sounds")).train_batch(0, range(2))
     assert batch["waveform"].shape == (2, config.audio_channels, config.clip_samples)
 

@@ -1,26 +1,16 @@
 """Every program leaves its artifact, with or without a trained model."""
 
-import json
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from PACKAGE import bench, infer, report
-from PACKAGE import eval as evaluation
+from PACKAGE import infer
 from PACKAGE.measures import signal_to_noise, spectral_distance
 from PACKAGE.wav import read_channels, write_wav
 
 
-def run(program, *flags, monkeypatch):
-    """Run a program's `main` as the command line would."""
-    monkeypatch.setattr(sys, "argv", [program.__name__, *flags])
-    program.main()
-
-
-def test_restoring_works_before_any_training(config, tmp_path, monkeypatch):
-    run(infer, "--device", "cpu", "--limit", "2", monkeypatch=monkeypatch)
+def test_restoring_works_before_any_training(config, run, tmp_path):
+    run(infer, "--device", "cpu", "--limit", "2")
     results = tmp_path / "results"
     original, restored = (
         read_channels(results / f"{name}.wav", config.sample_rate)
@@ -32,35 +22,19 @@ def test_restoring_works_before_any_training(config, tmp_path, monkeypatch):
     assert (results / "spectrogram.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_own_sounds_are_restored(config, tmp_path, monkeypatch):
+def test_own_sounds_are_restored(config, run, tmp_path):
     write_wav(tmp_path / "noise.wav", torch.rand(5000) - 0.5, config.sample_rate)
     flags = ("--device", "cpu", "--input", str(tmp_path / "noise.wav"), "--seconds", "0.3")
-    run(infer, *flags, monkeypatch=monkeypatch)
+    run(infer, *flags)
     heard = read_channels(tmp_path / "results" / "original.wav", config.sample_rate)
     assert heard.size(-1) == min(5000, int(0.3 * config.sample_rate))
 
 
-def test_a_missing_file_is_named(config, monkeypatch, capsys):
+def test_a_missing_file_is_named(config, run, capsys):
     with pytest.raises(SystemExit) as stop:
-        run(infer, "--device", "cpu", "--input", "nothing.wav", monkeypatch=monkeypatch)
+        run(infer, "--device", "cpu", "--input", "nothing.wav")
     assert stop.value.code == 2
     assert "nothing.wav" in capsys.readouterr().err
-
-
-def test_evaluation_asks_for_a_run(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(evaluation, monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "train first" in capsys.readouterr().err
-
-
-def test_benchmarks_become_a_report(config, tmp_path, monkeypatch):
-    run(bench, "--preset", "tiny", "--device", "cpu", "--repeats", "1", monkeypatch=monkeypatch)
-    figures = json.loads((tmp_path / "results" / "bench.json").read_text(encoding="utf-8"))
-    assert figures["provenance"] == "measured"
-    assert figures["figures"]["samples_per_s"] > 0
-    run(report, monkeypatch=monkeypatch)
-    assert "## Benchmark" in (tmp_path / "docs" / "measured.md").read_text(encoding="utf-8")
 
 
 def test_measures_of_what_is_known():

@@ -4,9 +4,18 @@ import json
 from dataclasses import fields
 
 import pytest
+from wrong import WRONG
 
 from PACKAGE import Config
 from PACKAGE.flags import config_parser, read_config
+
+NAMES = {field.name for field in fields(Config)}
+SIZES = set(
+    "d_model d_ff d_inner d_state n_layers n_decoder_layers text_n_layers vision_d_model "
+    "context_length num_classes image_size frames sample_rate latent_channels num_points "
+    "num_filters n_lstm_layers n_codebooks codebook_dim codebook_size lookback horizon "
+    "num_variables node_features num_nodes sampling_steps".split()
+)
 
 
 def test_a_saved_configuration_is_the_same(tmp_path):
@@ -24,28 +33,44 @@ def test_unknown_keys_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "value"),
     [
-        {"steps": 0},
-        {"micro_batch": 5},
-        {"warmup_steps": 10**9},
-        {"min_learning_rate": 1.0},
-        {"val_fraction": 0.0},
-        {"seed": -1},
-        {"precision": "fp8"},
+        ("steps", 0),
+        ("micro_batch", 5),
+        ("warmup_steps", 10**9),
+        ("min_learning_rate", 1.0),
+        ("val_fraction", 0.0),
+        ("seed", -1),
+        ("precision", "fp8"),
+        *WRONG,
     ],
-    ids=lambda wrong: next(iter(wrong)),
 )
-def test_an_error_names_the_flag(wrong):
-    flag = "--" + next(iter(wrong)).replace("_", "-")
-    with pytest.raises(ValueError, match=flag):
-        Config.tiny(**wrong)
+def test_an_error_names_the_flag(name, value):
+    with pytest.raises(ValueError, match="--" + name.replace("_", "-")):
+        Config.tiny(**{name: value})
+
+
+def test_the_tiny_preset_is_never_larger():
+    full, tiny = Config.full(), Config.tiny()
+    for name in SIZES & NAMES:
+        assert getattr(tiny, name) <= getattr(full, name), name
+    for name in NAMES:
+        if isinstance(getattr(full, name), tuple):
+            assert len(getattr(tiny, name)) <= len(getattr(full, name)), name
+
+
+def test_presets_share_a_topology():
+    full, tiny = Config.full(), Config.tiny()
+    if {"n_heads", "n_kv_heads"} <= NAMES:
+        assert (tiny.n_heads > tiny.n_kv_heads) == (full.n_heads > full.n_kv_heads)
+    if "ratios" in NAMES:
+        assert len(tiny.ratios) == len(full.ratios)
 
 
 def test_every_setting_is_a_flag_with_help():
     text = " ".join(config_parser("").format_help().split())
-    for field in fields(Config):
-        assert f"--{field.name.replace('_', '-')}" in text
+    for name in NAMES:
+        assert f"--{name.replace('_', '-')}" in text
     assert "Samples of an optimizer step" in text
 
 

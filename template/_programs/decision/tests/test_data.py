@@ -1,11 +1,11 @@
 """Recorded episodes: returns to go, stretches, and tables."""
 
-import csv
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from helpers import rows_of
 
 from PACKAGE import infer
 from PACKAGE.data import Corpus
@@ -38,8 +38,7 @@ def test_the_table_of_an_episode_can_be_learned_from(config, tmp_path, monkeypat
     infer.main()
     table = tmp_path / "results" / "episode.csv"
     (episode,) = read_episodes(replace(config, data=str(table)))
-    with open(table, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(table)
     assert len(episode) == len(rows) and episode.states.size(1) == config.state_dim
     table.write_text("step,reward\n0,1\n", encoding="utf-8")
     with pytest.raises(ValueError, match="observation_0"):

@@ -1,34 +1,8 @@
-"""Programs refuse what they cannot do, and measure what they can."""
+"""The programs work before there is a trained model."""
 
-import json
-import sys
-
-import pytest
-
-from PACKAGE import bench, report
-from PACKAGE import eval as evaluation
+from PACKAGE import infer
 
 
-def run(program, *flags, monkeypatch):
-    """Run a program's `main` as the command line would."""
-    monkeypatch.setattr(sys, "argv", [program.__name__, *flags])
-    program.main()
-
-
-def test_evaluation_asks_for_a_run(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(evaluation, monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "train first" in capsys.readouterr().err
-
-
-def test_benchmarks_become_a_report(config, tmp_path, monkeypatch):
-    (tmp_path / "paper").mkdir()
-    flags = ["--preset", "tiny", "--device", "cpu", "--repeats", "1", "--n-layers", "1"]
-    run(bench, *flags, monkeypatch=monkeypatch)
-    figures = json.loads((tmp_path / "results" / "bench.json").read_text(encoding="utf-8"))
-    assert figures["provenance"] == "measured"
-    assert figures["figures"]["latency_s"] > 0
-    run(report, monkeypatch=monkeypatch)
-    assert "## Benchmark" in (tmp_path / "docs" / "measured.md").read_text(encoding="utf-8")
-    assert r"\begin{table}" in (tmp_path / "paper" / "measured.tex").read_text(encoding="utf-8")
+def test_an_untrained_model_answers_and_says_so(config, run, capsys):
+    run(infer, "--device", "cpu")
+    assert "untrained" in capsys.readouterr().out

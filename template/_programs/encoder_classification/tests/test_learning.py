@@ -1,11 +1,11 @@
 """Training beats the commonest class, and the programs show it."""
 
-import csv
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from helpers import rows_of
 
 from PACKAGE import infer
 from PACKAGE.data import Corpus, prepare
@@ -17,8 +17,7 @@ def label(monkeypatch, *flags):
     """Run `infer`; the rows of its artifact."""
     monkeypatch.setattr(sys, "argv", ["infer", "--device", "cpu", *flags])
     infer.main()
-    with open("results/predictions.csv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of("results/predictions.csv")
 
 
 def test_a_trained_model_beats_the_commonest_class(config, monkeypatch):

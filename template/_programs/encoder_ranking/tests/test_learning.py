@@ -1,11 +1,11 @@
 """Training puts answers first, and the programs show it."""
 
-import csv
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from helpers import rows_of
 
 from PACKAGE import infer
 from PACKAGE.data import Corpus, prepare
@@ -17,8 +17,7 @@ def rank(monkeypatch, *flags):
     """Run `infer`; the rows of its artifact."""
     monkeypatch.setattr(sys, "argv", ["infer", "--device", "cpu", *flags])
     infer.main()
-    with open("results/ranking.csv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of("results/ranking.csv")
 
 
 def test_a_trained_model_beats_a_random_order(config, monkeypatch, tmp_path):

@@ -13,12 +13,6 @@ from PACKAGE.samples import write_animation
 from PACKAGE.synthetic import MOTIONS, caption
 
 
-@pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
 def test_a_batch_depends_on_seed_and_step_alone(config, corpus):
     batch = corpus.train_batch(5, range(8))
     assert batch["video"].shape == (8, *clip_shape(config))

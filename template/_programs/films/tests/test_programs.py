@@ -1,45 +1,17 @@
 """Every program leaves its artifact, with or without a trained model."""
 
-import json
-import sys
-
-import pytest
 from PIL import Image
 
-from PACKAGE import bench, infer, report
-from PACKAGE import eval as evaluation
+from PACKAGE import infer
 
 
-def run(program, *flags, monkeypatch):
-    """Run a program's `main` as the command line would."""
-    monkeypatch.setattr(sys, "argv", [program.__name__, *flags])
-    program.main()
-
-
-def test_clips_are_made_before_any_training(config, tmp_path, monkeypatch, capsys):
+def test_clips_are_made_before_any_training(config, run, tmp_path, capsys):
     flags = ["--device", "cpu", "--samples", "2", "--steps", "2"]
     if config.reads_text:
         flags += ["--text", "a red disc moves right"]
-    run(infer, *flags, monkeypatch=monkeypatch)
+    run(infer, *flags)
     assert "untrained" in capsys.readouterr().out
     with Image.open(tmp_path / "results" / "clips" / "00.gif") as animation:
         assert animation.n_frames > 1 or config.frames == 1
     with Image.open(tmp_path / "results" / "clips.png") as page:
         assert page.mode == "RGB"
-
-
-def test_evaluation_asks_for_a_run(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(evaluation, monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "train first" in capsys.readouterr().err
-
-
-def test_benchmarks_become_a_report(config, tmp_path, monkeypatch):
-    flags = ["--preset", "tiny", "--device", "cpu", "--repeats", "1", "--n-layers", "2"]
-    run(bench, *flags, monkeypatch=monkeypatch)
-    figures = json.loads((tmp_path / "results" / "bench.json").read_text(encoding="utf-8"))
-    assert figures["provenance"] == "measured"
-    assert figures["figures"]["samples_per_s"] > 0
-    run(report, monkeypatch=monkeypatch)
-    assert "## Benchmark" in (tmp_path / "docs" / "measured.md").read_text(encoding="utf-8")

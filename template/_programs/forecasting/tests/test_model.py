@@ -1,28 +1,15 @@
 """A forecast follows from the known past of its own variable, in that variable's units."""
 
-from dataclasses import replace
-
 import pytest
 import torch
+from helpers import learn
 
 from PACKAGE import Config, build_model, synthetic_batch
-
-
-@pytest.fixture
-def model(config):
-    return build_model(config).eval()
 
 
 def past_of(config):
     batch = synthetic_batch(config, 3, 0)
     return batch["past"].cumsum(dim=1), batch["known"]
-
-
-def test_the_seed_decides_the_weights(config, model):
-    again, other = build_model(config), build_model(replace(config, seed=config.seed + 1))
-    weights = model.state_dict()
-    assert all(torch.equal(weights[name], again.state_dict()[name]) for name in weights)
-    assert not torch.equal(model.embed.weight, other.embed.weight)
 
 
 @torch.inference_mode()
@@ -70,15 +57,8 @@ def test_unknown_futures_cost_nothing(config, model):
 
 
 def test_one_batch_can_be_learned(config):
-    model, batch = build_model(config), synthetic_batch(config, 2, 0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    first = model.loss(batch).item()
-    for _ in range(40):
-        optimizer.zero_grad()
-        loss = model.loss(batch)
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.7 * first
+    losses = learn(build_model(config), synthetic_batch(config, 2, 0), steps=40, rate=3e-3)
+    assert losses[-1] < 0.7 * losses[0]
 
 
 def test_patches_longer_than_the_past_are_refused(config):

@@ -7,7 +7,7 @@ from PACKAGE.train import train
 
 
 def test_every_output_is_learned(config):
-    config = replace(config, steps=240, global_batch=32, micro_batch=32, warmup_steps=30)
+    config = replace(config, steps=240, warmup_steps=30)
     train(config)
     figures = evaluate(config.run_dir, "cpu").figures
     assert figures["steps"] == config.steps

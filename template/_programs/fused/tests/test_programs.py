@@ -1,60 +1,34 @@
 """Every program leaves its artifact, with or without a trained model."""
 
-import csv
 import json
-import sys
 from dataclasses import replace
 
 import pytest
+from helpers import rows_of
 
-from PACKAGE import bench, infer, report
 from PACKAGE import eval as evaluation
+from PACKAGE import infer
 from PACKAGE.data import inputs_of
 from PACKAGE.train import train
 
 
-def run(program, *flags, monkeypatch):
-    """Run a program's `main` as the command line would."""
-    monkeypatch.setattr(sys, "argv", [program.__name__, *flags])
-    program.main()
-
-
-def test_samples_are_predicted_before_any_training(config, tmp_path, monkeypatch, capsys):
-    run(infer, "--limit", "5", "--device", "cpu", monkeypatch=monkeypatch)
+def test_samples_are_predicted_before_any_training(config, run, tmp_path, capsys):
+    run(infer, "--limit", "5", "--device", "cpu")
     assert "untrained" in capsys.readouterr().out
-    with open(tmp_path / "results" / "predictions.csv", encoding="utf-8", newline="") as file:
-        assert len(list(csv.DictReader(file))) == 5
+    assert len(rows_of(tmp_path / "results" / "predictions.csv")) == 5
     drawn = (tmp_path / "results" / "predictions.png").exists()
     assert drawn == ("image" in inputs_of(config))
 
 
-def test_a_run_is_evaluated(config, tmp_path, monkeypatch):
+def test_a_run_is_evaluated(config, run, tmp_path):
     train(replace(config, steps=2, warmup_steps=1))
-    run(evaluation, "--device", "cpu", monkeypatch=monkeypatch)
+    run(evaluation, "--device", "cpu")
     saved = json.loads((tmp_path / "results" / "eval.json").read_text(encoding="utf-8"))
     assert saved["figures"]["steps"] == 2 and saved["rows"]
 
 
-def test_missing_samples_are_refused(config, monkeypatch, capsys):
+def test_missing_samples_are_refused(config, run, capsys):
     with pytest.raises(SystemExit) as stop:
-        run(infer, "--input", "nowhere.csv", "--device", "cpu", monkeypatch=monkeypatch)
+        run(infer, "--input", "nowhere.csv", "--device", "cpu")
     assert stop.value.code == 2
     assert "nowhere.csv" in capsys.readouterr().err
-
-
-def test_evaluation_asks_for_a_run(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(evaluation, monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "train first" in capsys.readouterr().err
-
-
-def test_benchmarks_become_a_report(config, tmp_path, monkeypatch):
-    (tmp_path / "paper").mkdir()
-    run(bench, "--preset", "tiny", "--device", "cpu", "--repeats", "1", monkeypatch=monkeypatch)
-    figures = json.loads((tmp_path / "results" / "bench.json").read_text(encoding="utf-8"))
-    assert figures["provenance"] == "measured"
-    assert figures["figures"]["samples_per_s"] > 0
-    run(report, monkeypatch=monkeypatch)
-    assert "## Benchmark" in (tmp_path / "docs" / "measured.md").read_text(encoding="utf-8")
-    assert r"\begin{table}" in (tmp_path / "paper" / "measured.tex").read_text(encoding="utf-8")

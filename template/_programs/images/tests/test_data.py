@@ -14,12 +14,6 @@ from PACKAGE.synthetic import CLASSES, synthetic_picture
 
 
 @pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
-@pytest.fixture
 def folder(tmp_path):
     """Twenty red and twenty blue pictures of many sizes, in folders named after them."""
     for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):

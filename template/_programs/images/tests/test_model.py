@@ -5,15 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers import learn
 
 from PACKAGE import build_model, synthetic_batch
 from PACKAGE.eval import evaluate
 from PACKAGE.train import train
-
-
-@pytest.fixture
-def model(config):
-    return build_model(config).eval()
 
 
 @torch.inference_mode()
@@ -25,27 +21,14 @@ def test_images_do_not_influence_each_other(config, model):
     assert not torch.allclose(scores[0], scores[1], atol=1e-6)
 
 
-def test_the_seed_decides_the_weights(config, model):
-    again = build_model(config)
-    pairs = zip(model.parameters(), again.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
-
-
 def test_an_untrained_model_knows_nothing(config, model):
     loss = model.loss(synthetic_batch(config, 16, 0)).item()
     assert loss == pytest.approx(math.log(config.num_classes), abs=1.0)
 
 
 def test_one_batch_can_be_learned(config):
-    model, batch = build_model(config), synthetic_batch(config, 8, 0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    first = model.loss(batch).item()
-    for _ in range(20):
-        optimizer.zero_grad()
-        loss = model.loss(batch)
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < first / 2
+    losses = learn(build_model(config), synthetic_batch(config, 8, 0), steps=20, rate=1e-3)
+    assert losses[-1] < losses[0] / 2
 
 
 def test_training_beats_the_commonest_class(config):

@@ -2,32 +2,25 @@
 
 import csv
 import json
-import sys
 from dataclasses import replace
 
 import pytest
+from helpers import rows_of
 from PIL import Image
 
-from PACKAGE import bench, infer, report
 from PACKAGE import eval as evaluation
+from PACKAGE import infer
 from PACKAGE.train import train
 
 
-def run(program, *flags, monkeypatch):
-    """Run a program's `main` as the command line would."""
-    monkeypatch.setattr(sys, "argv", [program.__name__, *flags])
-    program.main()
-
-
 def predictions(folder):
-    with open(folder / "results" / "predictions.csv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(folder / "results" / "predictions.csv")
 
 
-def test_pictures_are_named_before_any_training(config, tmp_path, monkeypatch, capsys):
+def test_pictures_are_named_before_any_training(config, run, tmp_path, capsys):
     Image.new("RGB", (80, 50), (9, 99, 9)).save(tmp_path / "green.png")
     flags = ["--pictures", "green.png", "--device", "cpu"]
-    run(infer, *flags, monkeypatch=monkeypatch)
+    run(infer, *flags)
     assert "untrained" in capsys.readouterr().out
     (row,) = predictions(tmp_path)
     assert row["picture"] == "green.png" and row["predicted"] and row["label"] == ""
@@ -35,12 +28,12 @@ def test_pictures_are_named_before_any_training(config, tmp_path, monkeypatch, c
         assert sheet.width > 128
 
 
-def test_a_run_names_held_out_pictures(config, tmp_path, monkeypatch):
+def test_a_run_names_held_out_pictures(config, run, tmp_path):
     train(replace(config, steps=2, warmup_steps=1))
-    run(infer, "--limit", "5", "--device", "cpu", monkeypatch=monkeypatch)
+    run(infer, "--limit", "5", "--device", "cpu")
     rows = predictions(tmp_path)
     assert len(rows) == 5 and all(row["label"] and 0 <= float(row["probability"]) for row in rows)
-    run(evaluation, "--device", "cpu", monkeypatch=monkeypatch)
+    run(evaluation, "--device", "cpu")
     with open(tmp_path / "results" / "confusion.csv", encoding="utf-8", newline="") as file:
         names, *counts = csv.reader(file)
     saved = json.loads((tmp_path / "results" / "eval.json").read_text(encoding="utf-8"))
@@ -48,27 +41,8 @@ def test_a_run_names_held_out_pictures(config, tmp_path, monkeypatch):
     assert len(counts) == len(names) - 1
 
 
-def test_missing_pictures_are_refused(config, monkeypatch, capsys):
+def test_missing_pictures_are_refused(config, run, capsys):
     with pytest.raises(SystemExit) as stop:
-        run(infer, "--pictures", "nowhere", monkeypatch=monkeypatch)
+        run(infer, "--pictures", "nowhere")
     assert stop.value.code == 2
     assert "--pictures" in capsys.readouterr().err
-
-
-def test_evaluation_asks_for_a_run(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run(evaluation, monkeypatch=monkeypatch)
-    assert stop.value.code == 2
-    assert "train first" in capsys.readouterr().err
-
-
-def test_benchmarks_become_a_report(config, tmp_path, monkeypatch):
-    (tmp_path / "paper").mkdir()
-    flags = ["--preset", "tiny", "--device", "cpu", "--repeats", "1", "--micro-batch", "4"]
-    run(bench, *flags, monkeypatch=monkeypatch)
-    figures = json.loads((tmp_path / "results" / "bench.json").read_text(encoding="utf-8"))
-    assert figures["provenance"] == "measured"
-    assert figures["figures"]["samples_per_s"] > 0
-    run(report, monkeypatch=monkeypatch)
-    assert "## Benchmark" in (tmp_path / "docs" / "measured.md").read_text(encoding="utf-8")
-    assert r"\begin{table}" in (tmp_path / "paper" / "measured.tex").read_text(encoding="utf-8")

@@ -15,12 +15,6 @@ from PACKAGE.wav import write_wav
 
 
 @pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
-@pytest.fixture
 def folder(tmp_path):
     """A folder of ten sounds."""
     found = tmp_path / "sounds"

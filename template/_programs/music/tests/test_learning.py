@@ -7,9 +7,7 @@ from PACKAGE.train import train
 
 
 def test_training_beats_unigrams_and_other_sounds(config):
-    config = replace(
-        config, steps=240, global_batch=16, micro_batch=16, codec_share=0.4, n_layers=2
-    )
+    config = replace(config, steps=400, codec_share=0.25)
     train(config)
     found = evaluate(config.run_dir, "cpu").figures
     assert found["steps"] == config.steps

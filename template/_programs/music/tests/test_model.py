@@ -1,15 +1,9 @@
 """Codes are delayed and drawn as they should be, and each network learns from its own loss."""
 
-import pytest
 import torch
 
 from PACKAGE import build_model, synthetic_batch
 from PACKAGE.lm import UNKNOWN, align, delay
-
-
-@pytest.fixture
-def model(config):
-    return build_model(config).eval()
 
 
 def asked(config, size=2, seed=0):

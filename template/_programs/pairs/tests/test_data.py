@@ -11,12 +11,6 @@ from PACKAGE.data import Corpus, pairs, prepare
 from PACKAGE.tokenizer import ByteTokenizer
 
 
-@pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
 @pytest.mark.parametrize("text", ["", "plain", "naïve café — 模型 🙂", "tabs\tand\r\nnewlines"])
 def test_bytes_survive_a_round_trip(text):
     tokenizer = ByteTokenizer()

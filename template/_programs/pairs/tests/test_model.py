@@ -9,11 +9,6 @@ from PACKAGE import build_model, synthetic_batch
 
 
 @pytest.fixture
-def model(config):
-    return build_model(config).eval()
-
-
-@pytest.fixture
 def batch(config):
     return synthetic_batch(config, batch_size=2, seed=0)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from helpers import draw_pictures
 
 from PACKAGE.data import Corpus, prepare
 from PACKAGE.distance import share_closer, sliced_distance
@@ -15,19 +15,9 @@ from PACKAGE.synthetic import CLASSES, COLOURS, draw, scene
 
 
 @pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
-@pytest.fixture
 def pictures(tmp_path):
     """A folder of twelve pictures."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for i in range(12):
-        Image.new("RGB", (40 + i, 30), (20 * i, 0, 90)).save(folder / f"{i:02d}.png")
-    return folder
+    return draw_pictures(tmp_path / "pictures")
 
 
 def test_a_batch_depends_on_seed_and_step_alone(config, corpus):

@@ -12,12 +12,6 @@ from PACKAGE.model import IGNORED
 from PACKAGE.samples import DESCRIBE, question_of, text_length
 
 
-@pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
 def test_a_batch_depends_on_seed_and_step_alone(config, corpus):
     batch = corpus.train_batch(5, range(8))
     side = config.image_size

@@ -13,12 +13,6 @@ from PACKAGE.synthetic import synthetic_picture
 
 
 @pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
-@pytest.fixture
 def folder(tmp_path):
     """Forty red pictures of many sizes, some of them in a folder within the folder."""
     for name in ("pictures", "pictures/more"):

@@ -1,14 +1,9 @@
 """The model is a function of its seed and of what it sees, and can learn."""
 
-import pytest
 import torch
+from helpers import learn
 
 from PACKAGE import build_model, synthetic_batch
-
-
-@pytest.fixture
-def model(config):
-    return build_model(config).eval()
 
 
 @torch.inference_mode()
@@ -22,19 +17,6 @@ def test_observations_do_not_influence_each_other(config, model):
     assert not torch.equal(scores(seen)[0], scores(seen)[1])
 
 
-def test_the_seed_decides_the_weights(config, model):
-    again = build_model(config)
-    pairs = zip(model.parameters(), again.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
-
-
 def test_one_batch_can_be_learned(config):
-    model, batch = build_model(config), synthetic_batch(config, 16, 0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    first = model.loss(batch).item()
-    for _ in range(30):
-        optimizer.zero_grad()
-        loss = model.loss(batch)
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < first
+    losses = learn(build_model(config), synthetic_batch(config, 16, 0), steps=30, rate=1e-3)
+    assert losses[-1] < losses[0]

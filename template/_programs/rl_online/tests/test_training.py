@@ -1,11 +1,11 @@
 """Training resumes exactly, reports what it did, and stops before it does damage."""
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import rows_of
 from safetensors.torch import load_file
 
 from PACKAGE import build_model
@@ -42,8 +42,7 @@ def test_experience_stays_beside_its_checkpoint(config):
 
 def test_the_log_tells_returns(config):
     train(replace(config, log_interval=1, eval_interval=3))
-    with open(Path(config.run_dir) / "log.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(Path(config.run_dir) / "log.csv")
     assert [int(row["step"]) for row in rows] == list(range(1, 7))
     assert [bool(row["mean_return"]) for row in rows] == [False, False, True] * 2
 

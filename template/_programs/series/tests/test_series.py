@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from PACKAGE import infer
 from PACKAGE.plot import BLUE, HEIGHT, RED, Line, Panel, draw
 from PACKAGE.series import find_season, read_table, whole
 
@@ -38,6 +39,13 @@ def test_tables_without_series_are_refused(tmp_path, text):
         read_table(tmp_path / "bad.csv")
     with pytest.raises(ValueError, match="--series"):
         read_table(tmp_path / "nowhere.csv", "--series")
+
+
+def test_missing_series_are_refused(config, run, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(infer, "--series", "nowhere.csv")
+    assert stop.value.code == 2
+    assert "--series" in capsys.readouterr().err
 
 
 def test_seasons_are_found():

@@ -1,23 +1,10 @@
 """The model is a function of its seed and its series."""
 
-from dataclasses import replace
-
 import pytest
 import torch
+from helpers import learn
 
 from PACKAGE import Config, build_model, synthetic_batch
-
-
-@pytest.fixture
-def model(config):
-    return build_model(config).eval()
-
-
-def test_the_seed_decides_the_weights(config, model):
-    again, other = build_model(config), build_model(replace(config, seed=config.seed + 1))
-    weights = model.state_dict()
-    assert all(torch.equal(weights[name], again.state_dict()[name]) for name in weights)
-    assert not torch.equal(model.embed.weight, other.embed.weight)
 
 
 @torch.inference_mode()
@@ -42,15 +29,8 @@ def test_units_and_what_is_unknown_do_not_matter(config, model):
 
 
 def test_one_batch_can_be_learned(config):
-    model, batch = build_model(config), synthetic_batch(config, 4, 0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    first = model.loss(batch).item()
-    for _ in range(40):
-        optimizer.zero_grad()
-        loss = model.loss(batch)
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.5 * first
+    losses = learn(build_model(config), synthetic_batch(config, 4, 0), steps=40, rate=3e-3)
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_patches_longer_than_the_series_are_refused(config):

@@ -12,12 +12,6 @@ from PACKAGE.model import shape_size
 from PACKAGE.synthetic import KINDS, PROPORTIONS, Shape, shape
 
 
-@pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
 def test_a_batch_depends_on_seed_and_step_alone(config, corpus):
     batch = corpus.train_batch(5, range(8))
     assert batch["shapes"].shape == (8, *shape_size(config)) == batch["noise"].shape

@@ -12,12 +12,6 @@ from PACKAGE.tokenizer import ByteTokenizer
 TEXTS = ["", "plain", "naïve café — 模型 🙂", "tabs\tand\r\nnewlines", "<|end|>"]
 
 
-@pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
 @pytest.mark.parametrize("text", TEXTS)
 def test_bytes_survive_a_round_trip(text):
     tokenizer = ByteTokenizer()

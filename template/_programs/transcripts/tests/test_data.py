@@ -11,12 +11,6 @@ from PACKAGE.wav import read_wav, resample, write_wav
 
 
 @pytest.fixture
-def corpus(config):
-    prepare(config)
-    return Corpus(config)
-
-
-@pytest.fixture
 def folder(tmp_path, config):
     """A folder of 30 one-second tones, listed in a CSV and a JSONL file."""
     home = tmp_path / "sounds"

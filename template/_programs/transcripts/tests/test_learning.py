@@ -13,7 +13,7 @@ from PACKAGE.train import train
 
 
 def test_training_beats_the_most_frequent_transcript(config, tmp_path, monkeypatch):
-    train(replace(config, steps=130, global_batch=32, micro_batch=32))
+    train(replace(config, steps=130, global_batch=16, micro_batch=16))
     figures = evaluate(config.run_dir, "cpu").figures
     assert figures["cer"] < figures["trivial_cer"] - 0.1
     monkeypatch.setattr(sys, "argv", ["infer", "--device", "cpu"])

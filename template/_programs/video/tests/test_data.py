@@ -1,13 +1,11 @@
 """Clips are read from pictures, GIFs and arrays; batches depend on the seed and the step alone."""
 
-import sys
 from dataclasses import replace
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from helpers import LabelledRows, offer_dataset
 from PIL import Image
 
 from PACKAGE.clips import clip_paths, clip_shape, fit_clip, read_clip, write_gif
@@ -76,22 +74,9 @@ def test_a_batch_depends_on_seed_and_step_alone(config):
     assert not torch.equal(batch, other)
 
 
-class Rows:
-    """What a Hugging Face dataset of two rows looks like."""
-
-    def __init__(self, cells):
-        self.cells, self.features = cells, {"label": None}
-
-    def __getitem__(self, key):
-        return ["b", "a"] if key == "label" else self.cells[key]
-
-
 def test_a_dataset_by_name_is_read(config, monkeypatch):
     cells = [{"video": torch.zeros(12, 3, 20, 30, dtype=torch.uint8)}] * 2
-    datasets = ModuleType("datasets")
-    datasets.__spec__ = ModuleSpec("datasets", None)
-    datasets.load_dataset = lambda name, split: Rows(cells)
-    monkeypatch.setitem(sys.modules, "datasets", datasets)
+    offer_dataset(monkeypatch, LabelledRows(cells))
     corpus = Corpus(replace(config, data="someone/clips"))
     assert corpus.classes == ["a", "b"]
     assert {clip.label for clip in (*corpus.train, *corpus.val)} == {0, 1}

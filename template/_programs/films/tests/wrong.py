@@ -1,0 +1,9 @@
+"""Settings that do not fit together: the one that an error should name, and its value."""
+
+WRONG = [
+    ("n_heads", 7),
+    ("d_model", 66),
+    ("image_size", 9),
+    ("ae_groups", 5),
+    ("sampling_steps", 0),
+]

@@ -1,0 +1,3 @@
+"""Settings that do not fit together: the one that an error should name, and its value."""
+
+WRONG = [("n_decoder_layers", 0), ("train_length", 10**9)]
