@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -394,17 +395,16 @@ class Trace:
         finally:
             self.learns = learns
 
-    def backward_peak(self, *, grows: bool = False) -> float:
+    @cached_property
+    def backward_peaks(self) -> tuple[float, float]:
         """Bytes at the widest moment of backward: what is kept still, and gradients in flight.
 
-        Where the weights' gradients `grow` from nothing, those of the kernels that backward has
-        passed count, too.
+        First with all of the weights' gradients held elsewhere, then with those that the kernels
+        behind the moment have made. Asked of a trace that is closed.
         """
-        total = self.learned if grows else 0
-        return max(
-            (op.held + op.wide + (total - op.learned if grows else 0) for op in self.ops),
-            default=0,
-        )
+        held = max((op.held + op.wide for op in self.ops), default=0)
+        growing = max((op.held + op.wide + self.learned - op.learned for op in self.ops), default=0)
+        return held, growing
 
     def close(self) -> Trace:
         """Let go of what is held for backward; the accounts stay."""

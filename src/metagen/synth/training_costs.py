@@ -56,6 +56,7 @@ class TrainingCosts:
         self.model = model
         self.length = topology.length(dims)
         self._known: dict[tuple[bool, bool, int], Trace] = {}
+        self._timed: dict[tuple[bool, bool, int, Device, bool, bool], float] = {}
 
     @cached_property
     def params(self) -> int:
@@ -79,19 +80,19 @@ class TrainingCosts:
         trace = self._trace(layout, layout.micro_batch)
         spared = trace.light if fused else 0
         forward = trace.peak - spared
-        backward, grown = (trace.backward_peak(grows=g) - spared for g in (False, True))
+        backward, grown = (peak - spared for peak in trace.backward_peaks)
         if layout.accumulates or layout.sharded:
             live, held = max(forward, backward), gradients
         else:
             moments = ((forward, 0.0), (grown, 0.0), (0.0, gradients))
             live, held = max(moments, key=sum)
-        exchange = {"FSDP": self._gathered, "DDP": 4.0 * self.trainable}
+        buckets = 4.0 * self.trainable if layout.devices > 1 else 0.0
         return estimates.TrainingMemory(
             weights=4 * self.params / share,
             optimizer=8 * self.trainable / share,
             gradients=held,
             activations=live,
-            exchange=exchange.get(layout.parallelism, 0.0),
+            exchange=self._gathered if layout.sharded else buckets,
         )
 
     def fits(self, layout: Layout, room: float) -> bool:
@@ -118,9 +119,7 @@ class TrainingCosts:
         (Zhao et al., 2023); a ring reduces DDP's gradients once for each update. What only the
         `first_stage` of a training takes counts where it is asked for: later stages are longer.
         """
-        trace = self._trace(layout, layout.micro_batch)
-        ops = trace.ops if first_stage else _later(trace)
-        forward = estimates.seconds(ops, device, fused=fused)
+        forward = self._forward(layout, device, fused, first_stage)
         compute = forward * (4 if layout.checkpointing else 3)
         others = (layout.devices - 1) / layout.devices
         share = layout.devices if layout.sharded else 1
@@ -131,6 +130,14 @@ class TrainingCosts:
             reduced = 2 * others * 4 * self.trainable / device.link
             update += max(0.0, reduced - 2 * forward)
         return compute, update
+
+    def _forward(self, layout: Layout, device: Device, fused: bool, first_stage: bool) -> float:
+        key = layout.checkpointing, layout.sharded, layout.micro_batch, device, fused, first_stage
+        if key not in self._timed:
+            trace = self._trace(layout, layout.micro_batch)
+            ops = trace.ops if first_stage else _later(trace)
+            self._timed[key] = estimates.seconds(ops, device, fused=fused)
+        return self._timed[key]
 
     def _trace(self, layout: Layout, batch: int) -> Trace:
         key = layout.checkpointing, layout.sharded, batch

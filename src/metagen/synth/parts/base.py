@@ -112,17 +112,20 @@ class Part:
 
     def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """Yield `(name, tensor)` in the order of PyTorch's `state_dict()`, aliases included."""
-        for name, tensor in self._walk():
-            owner = self.ties.get(name)
-            if owner is not None:
-                tensor = Tensor(tensor.shape, tensor.kind, tensor.trainable, False, prefix + owner)
-            yield prefix + name, tensor
+        if not self.ties:
+            yield from self._walk(prefix)
+            return
+        owners = {prefix + alias: prefix + owner for alias, owner in self.ties.items()}
+        for name, tensor in self._walk(prefix):
+            if name in owners:
+                tensor = tensor._replace(quantizable=False, tied_to=owners[name])
+            yield name, tensor
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
-        yield from self.tensors.items()
-        for child_name, child in self.children.items():
-            for name, tensor in child.named_tensors():
-                yield f"{child_name}.{name}", tensor
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
+        for name, tensor in self.tensors.items():
+            yield prefix + name, tensor
+        for name, child in self.children.items():
+            yield from child.named_tensors(f"{prefix}{name}.")
 
     def count(self, *, quantizable_only: bool = False) -> int:
         """Number of parameters, tied tensors once and buffers not at all; counted once."""
@@ -183,11 +186,11 @@ class Repeat(Part):
         self.n = n
         object.__setattr__(self, "block", block)
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         entries = list(self.block.named_tensors())
         for i in range(self.n):
             for name, tensor in entries:
-                yield f"{i}.{name}", tensor
+                yield f"{prefix}{i}.{name}", tensor
 
     def count(self, *, quantizable_only: bool = False) -> int:
         return self.n * self.block.count(quantizable_only=quantizable_only)

@@ -27,10 +27,9 @@ class Stage(Part):
         object.__setattr__(self, "first", first)
         object.__setattr__(self, "other", other)
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         for i in range(self.n):
-            for name, tensor in (self.other if i else self.first).named_tensors():
-                yield f"{i}.{name}", tensor
+            yield from (self.other if i else self.first).named_tensors(f"{prefix}{i}.")
 
     def count(self, *, quantizable_only: bool = False) -> int:
         counts = [b.count(quantizable_only=quantizable_only) for b in (self.first, self.other)]

@@ -202,8 +202,8 @@ class ConvRow(Repeat):
     def __init__(self, *convs: Conv) -> None:
         super().__init__(Numbered(*convs), 1)
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
-        return self.block.named_tensors()
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
+        return self.block.named_tensors(prefix)
 
     def at(self, path: str) -> Tensor:
         return self.block.at(path)

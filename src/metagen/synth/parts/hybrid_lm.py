@@ -59,11 +59,11 @@ class Pattern(Repeat):
         self.kinds = [(blocks[kind], times) for kind, times in Counter(order).items()]
         object.__setattr__(self, "blocks", blocks)
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         entries = {kind: list(block.named_tensors()) for kind, block in self.blocks.items()}
         for i, kind in enumerate(self.order):
             for name, tensor in entries[kind]:
-                yield f"{i}.{name}", tensor
+                yield f"{prefix}{i}.{name}", tensor
 
     def count(self, *, quantizable_only: bool = False) -> int:
         return sum(n * b.count(quantizable_only=quantizable_only) for b, n in self.kinds)

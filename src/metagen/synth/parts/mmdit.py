@@ -144,11 +144,11 @@ class MmditBlocks(Part):
         self.kinds = {kind: MmditBlock(dims, dual=kind[0], last=kind[1]) for kind in kinds}
         self.order = [(i < dual, i == n_layers - 1) for i in range(n_layers)]
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         entries = {kind: list(block.named_tensors()) for kind, block in self.kinds.items()}
         for i, kind in enumerate(self.order):
             for name, tensor in entries[kind]:
-                yield f"{i}.{name}", tensor
+                yield f"{prefix}{i}.{name}", tensor
 
     def _times(self) -> Iterator[tuple[MmditBlock, int]]:
         yield from ((block, self.order.count(kind)) for kind, block in self.kinds.items())

@@ -143,9 +143,9 @@ class Blocks(Repeat):
         self.bare = not dims["first_norm"] and self.n > 0
         object.__setattr__(self, "first", Block(dims, normed=not self.bare))
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
-        for name, tensor in super()._walk():
-            if not (self.bare and name.startswith("0.attn_norm.")):
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
+        for name, tensor in super()._walk(prefix):
+            if not (self.bare and name.startswith(f"{prefix}0.attn_norm.")):
                 yield name, tensor
 
     def count(self, *, quantizable_only: bool = False) -> int:

@@ -154,11 +154,12 @@ class TowerBlocks(Repeat):
         super().__init__(block, n)
         self.used = used
 
-    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         entries = list(self.block.named_tensors())
         for i in range(self.n):
             for name, tensor in entries:
-                yield f"{i}.{name}", tensor if i < self.used else tensor._replace(trainable=False)
+                used = tensor if i < self.used else tensor._replace(trainable=False)
+                yield f"{prefix}{i}.{name}", used
 
     def flops(self, batch: int, length: int) -> Flops:
         return self.block.flops(batch, length) * self.used

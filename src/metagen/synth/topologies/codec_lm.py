@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import combinations_with_replacement
 from math import inf, log2, log10, prod
 from typing import Any
@@ -14,7 +13,7 @@ from ..parts.base import Flops, Part
 from ..parts.code_lm import CodeBlock
 from ..parts.codec import Codec
 from ..parts.codec_lm import CodecLM, memory_positions
-from ..solver import Frame, Shape, interpolate, stack_shapes
+from ..solver import Frame, interpolate
 from . import latents
 from .audio_codec import (
     CODEC,
@@ -176,10 +175,6 @@ class CodecLmTopology(SoundGenerator):
 
     def block(self, dims: Mapping[str, Any]) -> CodeBlock:
         return CodeBlock(dims, memory_positions(dims))
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """The language model's; the other networks stand on ladders of published ones."""
-        return stack_shapes(self, budget, replace(frame, counts={}))
 
     def aspect(self, budget: float) -> float:
         return interpolate(ASPECT, log10(max(budget, 1e5)))

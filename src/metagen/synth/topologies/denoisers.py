@@ -56,9 +56,8 @@ class DenoiserTopology(StackTopology):
 
     def shapes(self, budget: float, frame: Frame) -> list[Shape]:
         def search(cap: float) -> Iterator[Shape]:
-            """Every cap has its own networks around the denoiser, hence counts of its own."""
             base, whole = None, {}
-            for shape in searched(self, cap, replace(frame, counts={})):
+            for shape in searched(self, cap, frame):
                 if shape.base is not base:  # candidates of one width share it
                     base, whole = shape.base, _whole_heads(shape.base, frame.pins)
                 yield replace(shape, base=whole)

@@ -13,7 +13,7 @@ from ..parts.base import Part
 from ..parts.decoder_lm import Block
 from ..parts.towers import patches
 from ..parts.vlm import VisionLanguageModel
-from ..solver import Frame, Shape, stack_shapes
+from ..solver import Frame
 from .base import Node, Work, short_run
 from .decoder_lm import TABLE as DECODER
 from .decoder_lm import DecoderTopology, rope_theta, tokenizer_of
@@ -153,10 +153,6 @@ class VlmTopology(DecoderTopology):
 
     def block(self, dims: Mapping[str, Any]) -> Block:
         return Block(dims)
-
-    def shapes(self, budget: float, frame: Frame) -> list[Shape]:
-        """The decoder's; the picture tower stands on a ladder of published ones."""
-        return stack_shapes(self, budget, replace(frame, counts={}))
 
     def length(self, dims: Mapping[str, Any]) -> int:
         return min(patches(dims) + ANSWER, dims["max_pos"])
