@@ -122,7 +122,8 @@ def _lines(problem: Problem, source: str) -> list[str]:
 
 def _hint(problems: tuple[Problem, ...]) -> str | None:
     """Say where the schema tells more: in one section, at the top, or in several places."""
-    paths = [re.split(r"[.\[]", problem.path, maxsplit=1) for problem in problems if problem.path]
+    named = [p.path for p in problems if p.path and not p.path.startswith("--")]
+    paths = [re.split(r"[.\[]", path, maxsplit=1) for path in named]
     sections = {path[0] for path in paths}
     if not paths:
         return None
