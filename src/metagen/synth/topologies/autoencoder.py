@@ -160,7 +160,7 @@ def _search(topology: Topology, budget: float, frame: Frame) -> Iterator[Shape]:
     """Widths that double from stage to stage, of which the last one fills the budget."""
     base, pins = topology.base(budget, frame), frame.pins
     usual = interpolate(DEPTH, log10(max(budget, 1e5)))
-    around = (round(usual) + more for more in (-1, 0, 1))
+    around = range(round(usual) - 1, round(usual) + (3 if budget < 3e5 else 2))
     depths = [pins["ae_layers_per_block"]] if "ae_layers_per_block" in pins else around
     for layers in depths:
         if layers < 1:
@@ -192,7 +192,7 @@ def _widths(budget: float, dims: Mapping[str, Any]) -> Iterator[tuple[int, ...]]
         step = 2 if ideal < 16 else 4 if ideal < 32 else 8 if ideal < 64 else 16
         step = step if ideal < 128 else 32 if ideal < 1024 else 128
         if stages == 1:
-            yield (_last(budget, (), 64, 1 if ideal < 128 else 4, count),)
+            yield from ((last,) for last in _last(budget, (), 64, step, count))
             continue
         top = max(4, int(ideal * 1.1) // step * step)
         for first in range(top, max(4, top - 6 * step) - 1, -step):
@@ -200,20 +200,25 @@ def _widths(budget: float, dims: Mapping[str, Any]) -> Iterator[tuple[int, ...]]
             yield widths
             narrower = max(step, widths[-2] * 3 // 4 // step * step)
             for before in {widths[:-1], (*widths[:-2], narrower)} if stages > 2 else {widths[:-1]}:
-                yield (*before, _last(budget, before, widths[-1], step, count))
+                lasts = _last(budget, before, widths[-1], step, count)
+                yield from ((*before, last) for last in lasts)
 
 
-def _last(budget: float, before: tuple[int, ...], usual: int, step: int, count: Any) -> int:
-    """The widest last stage that fits after those before it, else the narrowest.
+def _last(budget: float, before: tuple[int, ...], usual: int, step: int, count: Any) -> set[int]:
+    """The widest last stages that fit after those before: in customary steps, and in finer ones.
 
-    Parameters are nearly a parabola in that width: it is read off three of them.
+    Parameters are nearly a parabola in that width: it is read off three of them. Where none fits,
+    the narrowest.
     """
     low, middle, high = (count((*before, usual * k)) for k in (1, 2, 3))
     bend = (high - 2 * middle + low) / 2
     slope = middle - low - 3 * bend
     rest = low - slope - bend - budget
     root = (-slope + sqrt(max(0.0, slope**2 - 4 * bend * rest))) / (2 * bend)
-    last = max(step, int(root * usual) // step * step + step)
-    while last > step and count((*before, last)) > budget:
-        last -= step
-    return last
+    found = set()
+    for grid in {step, max(1, step // 8) if before else 1}:
+        last = max(grid, int(root * usual) // grid * grid + grid)
+        while last > grid and count((*before, last)) > budget:
+            last -= grid
+        found.add(last)
+    return found
