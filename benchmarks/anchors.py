@@ -98,7 +98,7 @@ def predict(anchor: Anchor) -> Predicted:
     trace.close()
     passes = 3 * estimates.seconds(trace.ops, DEVICE, fused=anchor.compiled)
     spared = trace.light if anchor.compiled else 0
-    alive = max(trace.peak, trace.backward_peak(grows=True)) - spared
+    alive = max(trace.peak, trace.backward_peaks[1]) - spared
     peak = 12 * part.count() + alive + estimates.WORKSPACE
     return Predicted(passes + estimates.optimizer_seconds(part.count(), DEVICE), peak)
 
