@@ -90,9 +90,6 @@ class ActorCriticTopology(AgentTopology):
     def build(self, dims: Mapping[str, Any]) -> ActorCritic:
         return ActorCritic(dims)
 
-    def networks_of(self, dims: Mapping[str, Any]) -> int:
-        return 1 if self.pixels else 2
-
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:
         return super().tiny(dims) | _TINY_PPO[dims["observation"], dims["actions"]]
 

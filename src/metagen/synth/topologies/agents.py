@@ -14,7 +14,7 @@ from ...specs.errors import Problem
 from ...utils import formatting as fmt
 from ..dims import Dim, choice, number, real, several, text
 from ..parts.base import Part
-from ..parts.rl import ImageEncoder, action_width
+from ..parts.rl import action_width
 from ..solver import Frame, Shape, best_shapes, interpolate
 from .base import Pace, Topology, Work
 
@@ -207,24 +207,6 @@ class AgentTopology(Topology):
         once = self.work(model, dims)
         times = self.settings["epochs"].default
         return Work(once.flops * times, 1, f"{times} passes over one {self.unit}")
-
-    def _maps(self, dims: Mapping[str, Any]) -> list[int]:
-        """Elements of what every layer of the encoder returns."""
-        if self.pixels:
-            sizes = ImageEncoder(dims).sizes
-            maps = zip(dims["conv_channels"], sizes, strict=True)
-            return [c * y * x for c, (y, x) in maps] + [dims["hidden_size"]]
-        return [dims["hidden_size"]] * dims["n_layers"]
-
-    def _seen(self, dims: Mapping[str, Any]) -> int:
-        """Numbers of one observation."""
-        if self.pixels:
-            return dims["frames"] * dims["channels"] * dims["image_size"] ** 2
-        return dims["state_dim"]
-
-    def networks_of(self, dims: Mapping[str, Any]) -> int:
-        """Networks that are evaluated side by side."""
-        return 1
 
     def too_slow(self, pace: Pace, latency: str) -> bool:
         return pace.rate < DECISIONS[latency]

@@ -75,9 +75,6 @@ ASPECT = ((5, 16), (6, 20), (7, 28), (8, 40), (8.6, 42), (9.2, 34), (9.6, 43), (
 #: What only generators that denoise have, for the programs that are shared with them.
 _PLAIN = {"diffused": False, "continued": False}
 
-#: Seconds of generation for each second of sound.
-LATENCY = {"real-time": 1.0, "near-real-time": 4.0, "offline": inf}
-
 
 class CodecLmTopology(SoundGenerator):
     """MusicGen's shape: a text encoder, a codec, and a decoder over its codes."""

@@ -218,12 +218,6 @@ class ConvTopology(Topology):
         first = -(-dims["image_size"] // (dims.get("patch_size") or 4))
         return [max(1, first >> i) for i in range(STAGES)]
 
-    def _stem_elements(self, dims: Mapping[str, Any]) -> int:
-        side = dims["image_size"]
-        if "stem_dim" in dims:
-            return dims["stem_dim"] * (side // 2) ** 2
-        return dims["hidden_sizes"][0] * self.sides(dims)[0] ** 2
-
     # -- code and documents -------------------------------------------------------------------
 
     def tiny(self, dims: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from ...specs.errors import Problem
 from ..dims import Dim, broken_rules, choice, flag, number, real, text
 from ..parts.dual_encoder import DualEncoder
-from ..parts.towers import TowerBlock, patches
+from ..parts.towers import TowerBlock
 from ..solver import Frame, Shape, below, best_shapes
 from .base import Node, Topology, short_run
 from .decoder_lm import BYTE_VOCABULARY, MIN_VOCAB, VOCABULARY, tokenizer_of
@@ -200,15 +200,6 @@ class DualEncoderTopology(Topology):
         if dims["image_pool"] == "attention":
             change = {"image_pool": "class", "class_token": True}
             yield "Attention pooling", "the probe: a class token instead", change
-
-
-def _towers(dims: Mapping[str, Any]) -> tuple[tuple[int, int, int, int], ...]:
-    """`(positions, width, d_ff, layers)` of the text tower and of the picture tower."""
-    positions = patches(dims) + dims["class_token"]
-    return (
-        (dims["context_length"], dims["text_d_model"], dims["text_d_ff"], dims["text_n_layers"]),
-        (positions, dims["vision_d_model"], dims["vision_d_ff"], dims["vision_n_layers"]),
-    )
 
 
 def _widths(budget: float, pinned: int | None, ideal: float) -> list[int]:

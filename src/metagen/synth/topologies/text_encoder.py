@@ -314,16 +314,3 @@ def head_of(task: str, objective: str) -> str:
     }
     by_task = {"embedding": "embedding", "retrieval": "embedding", "ranking": "ranking"}
     return by_objective.get(objective) or by_task.get(task, "classification")
-
-
-def _attended(dims: Mapping[str, Any]) -> int:
-    """Values of one token that attention holds; local layers copy keys and values to chunks."""
-    copies = 4 + 4 * bool(dims["sliding_window"])
-    return copies * dims["n_heads"] * dims["head_dim"]
-
-
-def _live(dims: Mapping[str, Any]) -> int:
-    """Values of one token inside the widest sublayer."""
-    mask = 3 * dims["sliding_window"] // 2
-    hidden = (3 if dims["mlp"] == "gated" else 2) * dims["d_ff"]
-    return max(_attended(dims) + mask, hidden)
