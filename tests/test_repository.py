@@ -133,6 +133,16 @@ def test_engine_is_closed_under_its_relative_imports() -> None:
         assert not outside, f"{path.relative_to(ROOT)} is loaded by Copier and imports {outside}"
 
 
+@pytest.mark.parametrize("folder", ["hardware", "utils"])
+def test_what_the_engine_builds_on_imports_none_of_it(folder: str) -> None:
+    files = list((ENGINE / folder).rglob("*.py"))
+    assert files
+    for path in files:
+        above = [name for name in ("specs", "synth") for target in relative_targets(path)
+                 if target.is_relative_to(ENGINE / name)]  # fmt: skip
+        assert not above, f"{path.relative_to(ROOT)} imports {above}"
+
+
 def test_engine_reads_no_clock() -> None:
     for path in engine_files():
         assert not {name for name, _ in imported(path)} & {"time", "uuid", "secrets"}, path.name

@@ -45,9 +45,17 @@ def test_a_recipe_is_consistent(recipe, budget, hardware):
 def test_reach_follows_from_peak_and_flops(recipe):
     plan, design = recipe("8B")
     forward = plan.flops_per_unit / (4 if plan.checkpointing else 3)
+    assert forward == pytest.approx(2 * design.model.count(), rel=0.1), "and attention"
     rate = 8 * ACCELERATORS["H100"].peak * plan.mfu / (3 * forward)
     assert plan.reachable == pytest.approx(rate * 3 * 86400)
     assert 0.2 < plan.mfu < 0.6
+    layout = Layout(8, plan.parallelism, plan.checkpointing, plan.micro_batch,
+                    accumulates=plan.accumulation > 1)  # fmt: skip
+    costs = TrainingCosts(TOPOLOGIES["decoder_lm"], design.model, design.dims)
+    passes, update = costs.seconds(layout, ACCELERATORS["H100"], fused=True)
+    step = plan.accumulation * passes + update
+    assert plan.train_seconds == pytest.approx(plan.steps * step, rel=1e-3)
+    assert plan.reachable * step == pytest.approx(plan.global_batch * plan.sequence * plan.seconds)
     assert "of the compute-optimal token count" in verdict(plan)
 
 

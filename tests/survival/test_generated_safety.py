@@ -117,6 +117,7 @@ def test_no_release_is_dangerous(example):
         assert not list(faults(file.text)), file.name
     [checkpoint] = [file.text for file in release.code if file.name == "checkpoint.py"]
     assert "from safetensors.torch import" in checkpoint
+    assert release.requires
     for distribution in release.requires:
         assert re.fullmatch(r"[\w-]+>=[\d.]+,<\d+", distribution)
 

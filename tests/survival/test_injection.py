@@ -229,6 +229,7 @@ def test_nothing_is_executed(rendered):
         for target in re.findall(r"^([a-z]+):", makefile, re.MULTILINE):
             dry = ["make", "-n", "-C", folder, "PYTHON=python3", target]
             said += subprocess.run(dry, **run).stdout
+    assert "python3" in said
     parser = MarkdownIt()
     for _, text in rendered.files(".md"):
         for token in parser.parse(text):
