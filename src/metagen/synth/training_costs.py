@@ -75,23 +75,26 @@ class TrainingCosts:
         trace has them. DDP holds its gradient buckets besides (Li et al., 2020, section 3.2.3);
         FSDP what `_gathered` says.
         """
-        share = layout.devices if layout.sharded else 1
-        gradients = 4 * self.trainable / share
+        standing = self._standing(layout)
         trace = self._trace(layout, layout.micro_batch)
         spared = trace.light if fused else 0
         forward = trace.peak - spared
         backward, grown = (peak - spared for peak in trace.backward_peaks)
         if layout.accumulates or layout.sharded:
-            live, held = max(forward, backward), gradients
-        else:
-            moments = ((forward, 0.0), (grown, 0.0), (0.0, gradients))
-            live, held = max(moments, key=sum)
+            return replace(standing, activations=max(forward, backward))
+        moments = ((forward, 0.0), (grown, 0.0), (0.0, standing.gradients))
+        live, held = max(moments, key=sum)
+        return replace(standing, gradients=held, activations=live)
+
+    def _standing(self, layout: Layout) -> estimates.TrainingMemory:
+        """Memory of one device between micro-batches, all gradients made, nothing else alive."""
+        share = layout.devices if layout.sharded else 1
         buckets = 4.0 * self.trainable if layout.devices > 1 else 0.0
         return estimates.TrainingMemory(
             weights=4 * self.params / share,
             optimizer=8 * self.trainable / share,
-            gradients=held,
-            activations=live,
+            gradients=4 * self.trainable / share,
+            activations=0.0,
             exchange=self._gathered if layout.sharded else buckets,
         )
 
@@ -101,6 +104,8 @@ class TrainingCosts:
         Of all batches that a search asks for few are traced: but for weights and their copies
         almost everything that a kernel keeps is proportional to the samples.
         """
+        if self._standing(layout).peak > room:
+            return False
         few = self.memory(replace(layout, micro_batch=FEW))
         fixed = few.peak - few.activations + self._trace(layout, FEW).casts
         grows = few.peak - fixed

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arrays import concatenate
 from .autoencoder_kl import Autoencoder
-from .base import Flops, Linear, Part, Repeat
-from .convnets import Numbered
+from .base import Flops, Linear, Numbered, Part, Repeat
 from .convolution import at_places, convolve
 from .diffusion import Denoise, corrupt, guided, sample, target
 from .dit_block import (

@@ -74,27 +74,23 @@ class Flops(NamedTuple):
         return self.total - self.masked
 
 
-_set = object.__setattr__
-
-
 class Part:
     """A module without arithmetic: named tensors, children, and the costs they imply."""
 
+    _children: dict[str, Part] | None = None
     _parameters: int | None = None
     _matrices: int | None = None
-    tensors: dict[str, Tensor]
-    children: dict[str, Part]
-    ties: dict[str, str]
 
     def __init__(self) -> None:
-        _set(self, "tensors", {})
-        _set(self, "children", {})
-        _set(self, "ties", {})
+        self.tensors: dict[str, Tensor] = {}
+        self.ties: dict[str, str] = {}
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if isinstance(value, Part):
-            self.children[name] = value
-        _set(self, name, value)
+    @property
+    def children(self) -> dict[str, Part]:
+        """The attributes that are parts, by name; asked of a part that is complete."""
+        if self._children is None:
+            self._children = {n: p for n, p in vars(self).items() if isinstance(p, Part)}
+        return self._children
 
     def parameter(
         self, name: str, *shape: int, quantizable: bool = False, trainable: bool = True
@@ -138,7 +134,7 @@ class Part:
                 total += prod(shape)
         for child in self.children.values():
             total += child.count(quantizable_only=quantizable_only)
-        _set(self, kept, total)
+        setattr(self, kept, total)
         return total
 
     def _tied_count(self, quantizable_only: bool) -> int:
@@ -183,8 +179,8 @@ class Repeat(Part):
 
     def __init__(self, block: Part, n: int) -> None:
         super().__init__()
-        self.n = n
-        object.__setattr__(self, "block", block)
+        self.n, self.block = n, block
+        self._children = {}  # the copies are counted, not listed
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         entries = list(self.block.named_tensors())
@@ -233,6 +229,16 @@ class Repeat(Part):
 
     def state_elements(self, length: int) -> int:
         return self.n * self.block.state_elements(length)
+
+
+class Numbered(Part):
+    """Parts under the names 0, 1, 2, ..., as `nn.ModuleList` and `nn.Sequential` hold them."""
+
+    def __init__(self, *parts: Part) -> None:
+        super().__init__()
+        self.members = parts
+        for i, part in enumerate(parts):
+            setattr(self, str(i), part)
 
 
 class Linear(Part):
