@@ -9,7 +9,7 @@ import pytest
 
 from metagen import load_spec, plan
 from metagen.synth import paper_gen, prose
-from metagen.synth.routing import rows
+from metagen.synth.routing import ROWS
 from metagen.synth.topologies import TOPOLOGIES
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "specs").rglob("*.yaml"))
@@ -82,4 +82,4 @@ def test_the_routed_row_is_what_documents_say(family):
 
 
 def test_every_topology_is_routed_to():
-    assert {row["topology"] for row in rows()} == set(TOPOLOGIES)
+    assert {row["topology"] for row in ROWS} == set(TOPOLOGIES)

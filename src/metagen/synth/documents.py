@@ -80,7 +80,7 @@ def state_dict(model: Part) -> dict[str, Any]:
             "trainable": tensor.trainable,
             "tied_to": tensor.tied_to,
         }
-        for name, tensor in model.named_tensors()
+        for name, tensor in model.entries
     }
     return {"total_params": model.count(), "tensors": tensors}
 

@@ -160,9 +160,9 @@ def seconds_by_limit(
     launch = LAUNCH_SECONDS.get(device.kind, LAUNCH) * (FUSED_LAUNCHES if fused else 1)
     stream = device.bandwidth * STREAM_EFFICIENCY
     traffic = device.bandwidth * TRAFFIC_EFFICIENCY / (FUSED_TRAFFIC if fused else 1)
-    total = {"arithmetic": 0.0, "bandwidth": 0.0, "launches": 0.0}
+    total, peak = {"arithmetic": 0.0, "bandwidth": 0.0, "launches": 0.0}, device.peak
     for op in ops:
-        computing = op.flops / (device.peak * efficiency(op.inner))
+        computing = op.flops / (peak * efficiency(op.inner)) if op.flops else 0.0
         moving = (op.moved - spared * op.weights) / (stream if op.flops else traffic)
         if computing > moving and computing > launch:
             total["arithmetic"] += op.times * computing

@@ -159,7 +159,7 @@ class TrainingCosts:
         Of one block the bf16 gradients are whole too, and their fp32 copies that are scattered.
         """
         blocks: dict[str, int] = {}
-        for name, tensor in self.model.named_tensors():
+        for name, tensor in self.model.entries:
             found = _BLOCK.match(name)
             if found and tensor.kind == "parameter" and tensor.tied_to is None:
                 blocks[found[0]] = blocks.get(found[0], 0) + tensor.numel
@@ -169,5 +169,9 @@ class TrainingCosts:
 
 def _later(trace: Trace) -> list[Op]:
     """The kernels of a step after the first stage of a training."""
-    early = [range(part.first, part.last) for part in trace.phases if not part.times]
-    return [op for i, op in enumerate(trace.ops) if not any(i in part for part in early)]
+    later, end = [], 0
+    for part in trace.phases:
+        if not part.times:
+            later += trace.ops[end : part.first]
+            end = part.last
+    return later + trace.ops[end:]

@@ -78,6 +78,7 @@ class Part:
     """A module without arithmetic: named tensors, children, and the costs they imply."""
 
     _children: dict[str, Part] | None = None
+    _entries: tuple[tuple[str, Tensor], ...] | None = None
     _parameters: int | None = None
     _matrices: int | None = None
 
@@ -117,6 +118,13 @@ class Part:
                 tensor = tensor._replace(quantizable=False, tied_to=owners[name])
             yield name, tensor
 
+    @property
+    def entries(self) -> tuple[tuple[str, Tensor], ...]:
+        """What `named_tensors` yields, listed once; asked of a part that is complete."""
+        if self._entries is None:
+            self._entries = tuple(self.named_tensors())
+        return self._entries
+
     def _walk(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         for name, tensor in self.tensors.items():
             yield prefix + name, tensor
@@ -147,7 +155,7 @@ class Part:
 
     def frozen(self) -> int:
         """Number of parameters that no optimizer sees."""
-        tensors = (tensor for _, tensor in self.named_tensors())
+        tensors = (tensor for _, tensor in self.entries)
         return sum(t.numel for t in tensors if t.kind == "parameter" and not t.trainable)
 
     def at(self, path: str) -> Tensor:
