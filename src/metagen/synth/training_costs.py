@@ -102,9 +102,14 @@ class TrainingCosts:
         """Whether a layout's memory is within `room` bytes.
 
         Of all batches that a search asks for few are traced: but for weights and their copies
-        almost everything that a kernel keeps is proportional to the samples.
+        almost everything that a kernel keeps is proportional to the samples. Large replicas are
+        ruled out by what a shard, which is traced for them anyway, has to hold.
         """
-        if self._standing(layout).peak > room:
+        standing = self._standing(layout).peak
+        if layout.parallelism == "DDP" and standing > room / 2:
+            shard = replace(layout, parallelism="FSDP", micro_batch=1)  # it has no more activations
+            standing += self.memory(shard).activations
+        if standing > room:
             return False
         few = self.memory(replace(layout, micro_batch=FEW))
         fixed = few.peak - few.activations + self._trace(layout, FEW).casts
