@@ -140,8 +140,9 @@ class Part:
         for shape, kind, _, quantizable, _ in self.tensors.values():
             if kind == "parameter" and (quantizable or not quantizable_only):
                 total += prod(shape)
-        for child in self.children.values():
-            total += child.count(quantizable_only=quantizable_only)
+        for part in vars(self).values():  # as `children`, which what is counted once need not list
+            if isinstance(part, Part):
+                total += part.count(quantizable_only=quantizable_only)
         setattr(self, kept, total)
         return total
 

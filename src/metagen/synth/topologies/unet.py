@@ -12,7 +12,7 @@ from ...specs.errors import Problem
 from ..dims import Dim, choice, flag, number, real
 from ..parts.image_diffusion import beside, diffused
 from ..parts.unet import UNet, attention, level_sizes
-from ..solver import MANY, Frame, Shape, best_shapes, interpolate
+from ..solver import MANY, Frame, Polynomial, Shape, at, best_shapes, interpolate, quadratic
 from . import latents
 from .image_diffusion import PICTURES, ImageDiffusionTopology
 
@@ -163,11 +163,11 @@ class UNetTopology(ImageDiffusionTopology):
                 plan = _Plan(pattern, 1, layers, *self._attention(dims, len(pattern), depth))
                 costs = self._costs(plan, dims, frame)
                 if fixed:
-                    yield plan, _at(costs, plan.width), awkward
+                    yield plan, _cost(costs, plan.width), awkward
                     continue
                 for width in _widths(room, plan, costs):
                     far = 0.5 * log2(width / usual_width) ** 2 + 0.1 * (width % 32 != 0)
-                    yield replace(plan, width=width), _at(costs, width), awkward + far
+                    yield replace(plan, width=width), _cost(costs, width), awkward + far
 
     def _attention(
         self, dims: Mapping[str, Any], levels: int, depth: int
@@ -218,7 +218,7 @@ class UNetTopology(ImageDiffusionTopology):
                 sizes = {**dims, **self._found(small, dims), "time_dim": MANY**3}
                 count = self.denoiser(sizes, channels + beside(dims), channels, side).count()
                 frame.counts[*key, layers] = divmod(count % MANY**6, MANY**3)[::-1]
-        one, two = (map(_digits, frame.counts[*key, n]) for n in (1, 2))
+        one, two = (map(quadratic, frame.counts[*key, n]) for n in (1, 2))
         fixed, each = (_line(a, b, plan.layers) for a, b in zip(one, two, strict=True))
         copies = 2 * plan.layers + 1
         levels = [
@@ -292,26 +292,19 @@ class _Plan:
         return tuple(self.width * times for times in self.pattern)
 
 
-#: Coefficients of a quadratic polynomial in a width, the constant first.
-_Polynomial = tuple[int, ...]
 #: Parameters of a U-Net: constant, for each feature of the time, for each square of it.
-_Costs = tuple[_Polynomial, _Polynomial, int]
+_Costs = tuple[Polynomial, Polynomial, int]
 
 
-def _digits(count: int) -> _Polynomial:
-    """A count as a polynomial in the width, from the count at the width `MANY`."""
-    return count % MANY, count // MANY % MANY, count // MANY**2
-
-
-def _line(one: _Polynomial, two: _Polynomial, n: int) -> _Polynomial:
+def _line(one: Polynomial, two: Polynomial, n: int) -> Polynomial:
     """What grows by the same with each of `n`, from the first and the second."""
     return tuple(a + (n - 1) * (b - a) for a, b in zip(one, two, strict=True))
 
 
-def _at(costs: _Costs, width: int) -> tuple[int, int, int]:
+def _cost(costs: _Costs, width: int) -> tuple[int, int, int]:
     """Costs at a width of the first level."""
-    fixed, each = (a + (b + c * width) * width for a, b, c in costs[:2])
-    return fixed, each, costs[2]
+    fixed, each, square = costs
+    return at(fixed, width), at(each, width), square
 
 
 def _widths(room: float, plan: _Plan, costs: _Costs) -> list[int]:
@@ -320,7 +313,7 @@ def _widths(room: float, plan: _Plan, costs: _Costs) -> list[int]:
     for _ in range(4):  # parameters grow by about the square of the width
         step = 4 if width < 32 else 8 if width < 96 else 16 if width < 256 else 32
         whole = max(step, int(width) // step * step)
-        params = _value(_at(costs, whole), 4 * whole * plan.pattern[0])
+        params = _value(_cost(costs, whole), 4 * whole * plan.pattern[0])
         width = whole * (max(room, 1) / params) ** 0.5
     largest = max(8, int(width * 1.03) // step * step)
     return sorted({largest, max(8, largest - step)})
@@ -351,7 +344,7 @@ def _depths(room: float, levels: int, text: bool) -> list[tuple[int, float]]:
     return [(n, 0.3 * abs(log2(n / usual))) for n in (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32)]
 
 
-def _attention(depth: int, dims: Mapping[str, Any], frame: Frame) -> _Polynomial:
+def _attention(depth: int, dims: Mapping[str, Any], frame: Frame) -> Polynomial:
     """Parameters of attention behind a residual block, of `depth` blocks where a prompt is read.
 
     They are quadratic in the width and linear in the depth, and read off counted parts.
@@ -360,7 +353,7 @@ def _attention(depth: int, dims: Mapping[str, Any], frame: Frame) -> _Polynomial
     if key not in frame.counts:
         small = (next(attention(dims, MANY, n, 1, (1, 1), 1)).count() for n in (1, 2))
         frame.counts[key] = next(small), next(small)
-    return _line(*map(_digits, frame.counts[key]), depth)
+    return _line(*map(quadratic, frame.counts[key]), depth)
 
 
 def _times(room: float, cost: tuple[int, int, int], usual: int) -> set[int]:
