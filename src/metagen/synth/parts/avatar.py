@@ -430,8 +430,8 @@ class Avatar(Part):
         denoise = guided(denoisers[0], denoisers[-1], dims["guidance_scale"])
         chunk = sample(dims["prediction"], denoise, noise, dims["sampling_steps"])
         with trace.phase("past"):
-            for lane in lanes:
-                self.remember(lane, chunk)
+            for _ in trace.rounds(count):
+                self.remember(lanes[0], chunk)
         with trace.phase("decoder"):
             chunk = chunk.to(trace.weights)
             frames = self.show(chunk)

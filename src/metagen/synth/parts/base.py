@@ -7,9 +7,10 @@ name, and `parameter` declares a tensor of its own. Names and shapes read off th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -82,9 +83,10 @@ class Part:
     _parameters: int | None = None
     _matrices: int | None = None
 
+    ties: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
-        self.ties: dict[str, str] = {}
 
     @property
     def children(self) -> dict[str, Part]:
@@ -105,7 +107,7 @@ class Part:
 
     def tie(self, alias: str, owner: str) -> None:
         """Make the tensor at path `alias` share the storage of the one at path `owner`."""
-        self.ties[alias] = owner
+        self.ties = {**self.ties, alias: owner}
 
     def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """Yield `(name, tensor)` in the order of PyTorch's `state_dict()`, aliases included."""
