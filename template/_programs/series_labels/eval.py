@@ -69,7 +69,7 @@ def score(model: nn.Module, corpus: Corpus, workers: Workers, limit: int | None 
 
 def majority_score(corpus: Corpus, limit: int | None = None) -> Score:
     """The same for the frequency of each class in training, whatever it shows."""
-    labels = torch.cat([corpus.batch([i])["labels"] for i in corpus.train[:1_000]])
+    labels = torch.cat([corpus.stack([i])["labels"] for i in corpus.train[:1_000]])
     counts = torch.bincount(labels, minlength=corpus.config.num_classes) + 1.0  # none impossible
     logits = counts.log()  # (V,)
     batches = corpus.val_batches(64, limit)
