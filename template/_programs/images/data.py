@@ -24,6 +24,7 @@ from .pictures import picture_files, read_picture, to_tensor
 from .reading import dataset_rows, table_rows
 from .synthetic import CLASSES, synthetic_picture
 
+INPUTS = ("images",)  # of the model, by their keys in a batch
 SYNTHETIC = 6_000  # built-in pictures
 SHIFT = 8  # pictures are shifted by up to one part in so many of their side
 
@@ -109,6 +110,10 @@ class Corpus(Batches):
         for image, row in zip(batch["images"], rows, strict=True):
             image.copy_(augment(image, Random(f"{self.config.seed}/augment/{step}/{row}")))
         return batch
+
+    def train_labels(self) -> Tensor:
+        """The classes of training pictures, of at most a thousand, (N,)."""
+        return torch.tensor([self.pictures.read(i)[1] for i in self.train[:1_000]])
 
     def stack(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """Pictures by number as a batch: images, (B, C, Y, X), and labels, (B,)."""

@@ -21,6 +21,7 @@ from .config import Config
 from .series import LABEL, read_table
 from .synthetic import CLASSES, synthetic_series
 
+INPUTS = ("values", "known")  # of the model, by their keys in a batch
 SYNTHETIC = 4_000  # built-in series
 
 
@@ -58,6 +59,10 @@ class Corpus(Batches):
     def title(self, index: int) -> str:
         """What a series is called."""
         return self.own[index].title if self.own else f"series {index}"
+
+    def train_labels(self) -> Tensor:
+        """The classes of training series, of at most a thousand, (N,)."""
+        return torch.tensor([self.read(i)[1] for i in self.train[:1_000]])
 
     def stack(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """Series by number: "values" and "known", (B, T, M), and "labels", (B,)."""
