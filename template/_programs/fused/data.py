@@ -22,6 +22,7 @@ from . import synthetic
 from .batches import Batches
 from .config import Config
 from .corpus import empty_corpus, fingerprint, read_record, write_record
+from .outputs import outputs_of, random_targets
 from .reading import files_at, table_rows
 
 BUILT_IN = 8_000  # samples of the built-in data
@@ -75,18 +76,6 @@ def inputs_of(config: Config) -> tuple[str, ...]:
         names.append("image")
     if config.reads_audio:
         names.append("audio")
-    return tuple(names)
-
-
-def outputs_of(config: Config) -> tuple[str, ...]:
-    """The columns that are predicted."""
-    names = []
-    if config.gives_label:
-        names.append("label")
-    if config.gives_value:
-        names.append("value")
-    if config.gives_embedding:
-        names.append("group")
     return tuple(names)
 
 
@@ -177,11 +166,4 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
         samples = config.n_frames * round(config.sample_rate / 100)
         noise = torch.randn(batch_size, samples, generator=generator)
         batch["waveform"] = (noise / 4).clamp(-1, 1)
-    if config.gives_label:
-        labels = torch.randint(config.num_classes, (batch_size,), generator=generator)
-        batch["labels"] = labels
-    if config.gives_value:
-        batch["values"] = torch.randn(batch_size, generator=generator)
-    if config.gives_embedding:
-        batch["groups"] = torch.arange(batch_size) // 2
-    return batch
+    return batch | random_targets(config, batch_size, generator)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .batches import Batches
 from .config import Config
+from .outputs import outputs_of, random_targets
 from .synthetic import class_names, ring_graph
 
 UNITS = "graphs"
@@ -128,18 +129,6 @@ def read_graphs(path: Path, config: Config, answers: bool = True) -> list[Sample
     return found
 
 
-def outputs_of(config: Config) -> tuple[str, ...]:
-    """What is told of every graph."""
-    names = []
-    if config.gives_label:
-        names.append("label")
-    if config.gives_value:
-        names.append("value")
-    if config.gives_embedding:
-        names.append("group")
-    return tuple(names)
-
-
 def prepare(config: Config) -> None:
     """Check the data and write what answers mean to the run folder."""
     corpus = Corpus(config)
@@ -168,12 +157,4 @@ def synthetic_batch(config: Config, batch_size: int, seed: int) -> dict[str, Ten
         targets = torch.arange(nodes).repeat(config.degree)
         sources = sources + (sources >= targets)  # no edge from a node to itself
         samples.append(Sample(features, torch.stack((sources, targets)), {}))
-    batch = union(samples)
-    if config.gives_label:
-        labels = torch.randint(config.num_classes, (batch_size,), generator=generator)
-        batch["labels"] = labels
-    if config.gives_value:
-        batch["values"] = torch.randn(batch_size, generator=generator)
-    if config.gives_embedding:
-        batch["groups"] = torch.arange(batch_size) // 2
-    return batch
+    return union(samples) | random_targets(config, batch_size, generator)
