@@ -318,7 +318,9 @@ class SpeechTopology(EncoderDecoderTopology):
         "family": frozenset({"transformer"}),
     }
     served_as = "speech recognition: what is heard is written as text"
-    programs = ("common", "held_out", "reading", "sound", "text", "pairs", "transcripts")
+    programs = (
+        "common", "batches", "held_out", "reading", "sound", "text", "pairs", "transcripts",
+    )  # fmt: skip
     nodes = (
         Node("tokens", "input"),
         Node("stem", "convolutions over log-mel frames", ("conv", "encoder_pos")),
