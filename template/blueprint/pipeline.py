@@ -228,7 +228,8 @@ def _texts(node: Mapping[str, Any], wide: float, gap: float) -> Texts:
     name, room = node["id"].replace("_", " "), wide - 6
     name_size = snug(name, room, NAME, "bold")
     kind_size = snug(node["type"], room, KIND)
-    below = wide + min(gap - 8, 2 * MARGIN - 4)
+    framed = node.get("stack") and node.get("copies", 1) > 1
+    below = wide + min(gap - 8, 2 * (PAD if framed else MARGIN) - 4)
     return Texts(
         tuple(fit(name, room, name_size, 2, "bold")), name_size,
         tuple(fit(node["type"], room, kind_size, 4)), kind_size,

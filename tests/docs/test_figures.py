@@ -247,7 +247,7 @@ def check_layout(pipeline, graph) -> None:
     frames = [(f.x, f.y, f.x + f.wide, f.y + f.high) for f in page.frames]
     assert not overlaps(frames)
     for frame in frames:
-        inside = [box for box in boxes if overlaps([frame, box])]
+        inside = [box for box in (*boxes, *words) if overlaps([frame, box])]
         assert all(frame[0] < b[0] and b[2] < frame[2] for b in inside)
         assert all(frame[1] < b[1] and b[3] < frame[3] for b in inside)
     corners = [(x, y, x, y) for line in page.paths for x, y in line]
