@@ -48,19 +48,19 @@ def draw_memory(ledger: Mapping[str, Any], device: str, theme: Theme) -> Page:
     page.bar(left, 32, peak["value"] * scale, 13, BLUE)
     if budget["text"] != "∞":
         at = left + budget["value"] * scale
-        page.line([(at, 29), (at, 52)], linewidth=1.1, linestyle=(0, (3, 2)))
-        _beside(page, at, 54, f"budget {budget['text']}", left, left + wide)
+        page.line([(at, 22), (at, 48)], linewidth=1.1, linestyle=(0, (3, 2)))
+        _beside(page, at, 24, f"budget {budget['text']}", left)
     end = left + memory["value"] * scale
-    page.line([(end, 30), (end, 24)], linewidth=0.8)
-    _beside(page, end, 19, f"{device}: {memory['text']}", left, left + wide)
+    page.line([(end, 32), (end, 28)], linewidth=1.1)
+    _beside(page, end, 12, f"{device}: {memory['text']}", left)
     return page
 
 
-def _beside(page: Page, x: float, y: float, words: str, left: float, right: float) -> None:
+def _beside(page: Page, x: float, y: float, words: str, left: float) -> None:
     """A text that ends at x, or where there is no room before x, begins there."""
-    (line,) = fit(words, right - left, SIZE)
-    before = x - width(line, SIZE) >= left
-    page.text(x if before else left, y, line, SIZE, at="right" if before else "left")
+    (line,) = fit(words, 440, SIZE)
+    before = x - width(line, SIZE) >= left + 4
+    page.text(x - 4 if before else x + 4, y, line, SIZE, at="right" if before else "left")
 
 
 def _legend(
@@ -259,7 +259,7 @@ def _whisker(page: Page, x: float, y: float, reach: float, cap: float) -> None:
 
 
 def _grey(i: int, n: int) -> str:
-    shade = 105 + round(i * 95 / max(n - 1, 1))
+    shade = 140 + round(i * 70 / max(n - 1, 1))
     return f"#{shade:02X}{shade + 6:02X}{shade + 14:02X}"
 
 

@@ -205,7 +205,7 @@ def layout(document: Mapping[str, Any]) -> Layout:
         below = max(texts[name].below for name in names)
         pitch = high + below + (24 if stacked else 14)
         first = min(graph.row[name] for name in names)
-        top += (16 if stacked else 2) + (22 if number else 0)
+        top += (16 if stacked else 5) + (22 if number else 0)
         rows |= {name: top + (graph.row[name] - first) * pitch for name in names}
         top = max(rows[name] for name in names) + high + below + (4 if stacked else 0)
     page.high = top + 14
