@@ -223,8 +223,20 @@ def test_simulated_figures_say_so(drawn):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
-def test_no_pipeline_overlaps_or_leaves_its_page(drawing, path):
-    check_layout(drawing.pipeline, plan(load_spec(path)).blueprint["graph"])
+def test_every_example_has_a_pipeline_and_a_roofline_to_draw(drawing, path):
+    release = plan(load_spec(path))
+    check_layout(drawing.pipeline, release.blueprint["graph"])
+    check_roofline(release.figures, release.blueprint["params_estimate"]["phases"])
+
+
+def check_roofline(figures, phases) -> None:
+    """No phase is faster than the arithmetic and the memory of its device."""
+    assert phases
+    peak, bandwidth = figures["device_peak"].value, figures["device_bandwidth"].value
+    assert figures["device_ridge"].value == pytest.approx(peak / bandwidth)
+    for i, phase in enumerate(phases, 1):
+        rate, intensity = (figures[f"phase_{i}_{key}"].value for key in ("rate", "intensity"))
+        assert 0 < rate < min(peak, intensity * bandwidth), phase
 
 
 def test_a_pipeline_of_hostile_names_keeps_its_place(drawing, release_of):

@@ -94,6 +94,22 @@ def test_figures(full_template, tmp_path, tree):
     assert {name for name in files if "/figures/" in name} == drawn
 
 
+@pytest.mark.parametrize(
+    ("artifacts", "more"),
+    [
+        (["model_card"], set()),
+        (["paper"], {"docs/figures/ablation.svg", "paper/figures/ablation.pdf"}),
+    ],
+)
+def test_figures_of_what_was_asked_for(full_template, tmp_path, tree, artifacts, more):
+    data = SMALL | {"outputs": {"artifacts": artifacts}}
+    files = tree(full_template.copy(tmp_path / "repository", data))
+    always = ("memory", "parameters", "pipeline", "roofline")
+    drawn = {f"docs/figures/{name}.svg" for name in always}
+    drawn |= {f"paper/figures/{name}.pdf" for name in always if "paper" in artifacts}
+    assert {name for name in files if "/figures/" in name} == drawn | more
+
+
 def test_every_format_reads(minimal):
     readers = {
         ".json": json.loads,
