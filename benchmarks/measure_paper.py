@@ -191,8 +191,10 @@ def draw_figures(release: Release, filled: list[tuple[float, float]]) -> None:
     axes.set_xticks(ticks, ["1M", "10M", "100M", "1B", "10B", "100B"])
     axes.set_xticks([], minor=True)
     axes.set_ylim(94, 100.5)
-    axes.set_xlabel("parameter budget")
-    axes.set_ylabel("filled (%)")
+    axes.set_xlabel("parameter budget", size=8)
+    axes.set_ylabel("filled (%)", size=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(PAPER / "figures" / "fill.pdf", transparent=True, metadata=theme.metadata)
 
 

@@ -95,11 +95,12 @@ PAPER = Theme(
 
 
 def settle() -> None:
-    """Matplotlib's defaults, our style, and the fonts that come with matplotlib alone."""
+    """Matplotlib's defaults, our style, and only the fonts that come with matplotlib, if any do."""
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(STYLE)
-    bundled = matplotlib.get_data_path()
-    fontManager.ttflist = [font for font in fontManager.ttflist if font.fname.startswith(bundled)]
+    home = matplotlib.get_data_path()
+    bundled = [font for font in fontManager.ttflist if font.fname.startswith(home)]
+    fontManager.ttflist = bundled or fontManager.ttflist
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -168,9 +168,9 @@ class Graph:
         cuts = [c for c in range(1, last) if self._may_cut(c)] if last > COLUMNS else []
         ways = [way for n in range(3) for way in combinations(cuts, n)]
 
-        def cost(way: Sequence[int]) -> tuple[int, int, int]:
+        def cost(way: Sequence[int]) -> tuple[int, ...]:
             longest = max(b - a for a, b in pairwise((0, *way, last)))
-            return max(longest, COLUMNS), len(way), longest
+            return max(longest, COLUMNS), len(way), longest, -sum(way)
 
         best = min(ways, key=cost)
         return [range(a, b) for a, b in pairwise((0, *best, last))]
@@ -257,7 +257,8 @@ def _route(
     leaves, enters = (PAD if stack and inner[0] != inner[1] else 0.0 for stack in inner)
     if a.middle == b.middle:
         page.paths.append([(a.right, a.middle), (b.x, b.middle)])
-        _label(page, edge, a.right + leaves, b.x - enters - 3, a.middle)
+        joins = len(graph.before[edge["to"]]) > 1
+        _label(page, edge, a.right + leaves, b.x - (12 if joins else enters + 3), a.middle)
         return
     fans_out = len(graph.after[edge["from"]]) > 1
     turn = a.right + 9 if fans_out else a.right + gap - 12

@@ -256,6 +256,10 @@ def check_layout(pipeline, graph) -> None:
         for wide in [max(pipeline.width(line, pipeline.WORDS) for line in b.texts.words)]
     ]
     assert not overlaps([*boxes, *words, *labels])
+    segments = [tuple(map(sorted, zip(a, b, strict=True))) for line in page.paths
+                for a, b in itertools.pairwise(line)]  # fmt: skip
+    for (left, right), (low, up) in segments:
+        assert not any(overlaps([label, (left, low, right + 0.1, up + 0.1)]) for label in labels)
     frames = [(f.x, f.y, f.x + f.wide, f.y + f.high) for f in page.frames]
     assert not overlaps(frames)
     for frame in frames:
