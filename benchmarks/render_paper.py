@@ -189,6 +189,28 @@ def published_rows(models: list[dict[str, Any]]) -> list[str]:
     return [" & ".join(cells[row::height]) + r" \\" for row in range(height)]
 
 
+def evidence() -> str:
+    """The record on one screen, in Markdown, for README.md."""
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    m = counted(record) | drawn(record) | timed(record) | survived(record) | predicted()
+    rows = (
+        ("published models whose parameters are counted exactly",
+         f"{m['models_exact']} of {m['models_total']}, {m['models_least']} to {m['models_most']}"),
+        ("random specifications that became models within their budget",
+         f"{m['specs_within']} of {m['specs_total']}, on {m['specs_topologies']} topologies"),
+        ("bytes of activations beside PyTorch's",
+         f"{m['traces_close']} of {m['traces_total']} within 1 %, all within {m['traces_worst']}"),
+        ("training steps beside those of others on an H200",
+         f"{m['anchors_total']} within {m['steps_worst']}, their memory within {m['peaks_worst']}"),
+        ("lives of an edited repository, and promises that an update broke",
+         f"{m['lives_total']} with {m['lives_edits']} edits, {m['lives_broken']} broken"),
+        ("time to plan a model, and to write its repository",
+         f"{m['plan_seconds']} and {m['synth_seconds']} ({m['machine']})"),
+    )  # fmt: skip
+    lines = ["| of | measured |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {said} |" for what, said in rows)])
+
+
 # -- the example -----------------------------------------------------------------------------------
 
 
