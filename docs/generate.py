@@ -88,7 +88,7 @@ def command_names() -> dict[str, str]:
 
 def cli_page() -> str:
     """docs/cli.md: every command's own help."""
-    parts = ["# Command line", "", "What each command says about itself.", ""]
+    parts = ["# Command line", "", *_COMMANDS]
     for name in ("", *command_names()):
         shown = run([*name.split(), "--help"], ROOT)
         title = f"metagen {name}".strip()
@@ -96,6 +96,11 @@ def cli_page() -> str:
     return "\n".join([*parts, *_STATUS])
 
 
+_COMMANDS = (
+    "What each command says about itself. A path, a schema or JSON goes to stdout, everything else",
+    "to stderr; `SPEC` is a path, `-`, or the name of a [bundled specification](specs.md).",
+    "",
+)
 _STATUS = (
     "## Exit status",
     "",
@@ -148,8 +153,8 @@ def specs_page() -> str:
             "# Bundled specifications",
             "",
             "Every command takes these by name: `metagen synth text_llm_8b`. Warnings are what",
-            "`metagen validate` prints: modalities that are approximated in this version, and",
-            "constraints that cost something.",
+            "`metagen validate` prints: modalities that are approximated, constraints that cost",
+            "something. `taste_generation` and `infinite_context` were asked for in good faith.",
             "",
             "| name | group | maps | parameters | peak memory | warnings |",
             "|---|---|---|---:|---:|---:|",
