@@ -143,6 +143,17 @@ def lives(record: Path | None) -> dict[str, int]:
         return json.loads(kept.read_text(encoding="utf-8"))
 
 
+def written(record: dict[str, Any]) -> str:
+    """The record as JSON, one row on one line."""
+    parts = []
+    for key, value in record.items():
+        text = json.dumps(value)
+        if isinstance(value, list):
+            text = "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]"
+        parts.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def main() -> None:
     """Measure everything, keep it, and set the paper from it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -159,7 +170,7 @@ def main() -> None:
         "random": random_specs(options.specs),
         "lives": lives(options.lives),
     }
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    RECORD.write_text(written(record), encoding="utf-8")
     render(record)
 
 
