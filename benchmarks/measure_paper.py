@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,6 @@ from typing import Any
 
 from bench_cli import measure
 from budget_table import BUDGETS
-from random_specs import draw, enough
 from render_paper import RECORD, ROOT, render
 
 from metagen import load_spec, plan
@@ -34,6 +34,10 @@ from metagen.specs.loader import parse
 from metagen.synth.architecture import blueprint
 from metagen.synth.engine import assess
 from metagen.synth.topologies import TOPOLOGIES
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+from engine.random_specs import draw  # noqa: E402
 
 
 def text_spec(budget: str, dims: dict[str, Any] | None = None) -> Any:
@@ -87,6 +91,18 @@ def budgets() -> list[list[float]]:
 def random_specs(number: int) -> list[dict[str, Any]]:
     """What became of random specifications, each a function of its number."""
     return [random_spec(seed) for seed in range(number)]
+
+
+def enough(error: SpecError) -> int:
+    """A budget that suffices, where a refusal says that the one stated is below the smallest model.
+
+    Raises:
+        SpecError: the refusal itself, where it has another reason.
+    """
+    least = re.search(r"which has ([\d,]+) parameters", str(error))
+    if not least:
+        raise error
+    return int(1.2 * int(least[1].replace(",", "")))
 
 
 def random_spec(seed: int) -> dict[str, Any]:

@@ -1,17 +1,10 @@
-"""Specifications drawn at random from the whole schema: what tests and measurements share.
-
-Two thirds of them take what a row of the routing table asks for, so that every topology is drawn;
-the rest say anything that the schema allows: all pairs of modalities, every field of a task, and
-budgets from 100K to 1T.
-"""
+"""Documents drawn at random: what a row of the routing table asks for, or anything at all."""
 
 from __future__ import annotations
 
-import re
 from random import Random
 from typing import Any
 
-from metagen.specs.errors import SpecError
 from metagen.specs.vocabulary import (
     APPROXIMATED,
     DEVICE,
@@ -23,6 +16,8 @@ from metagen.specs.vocabulary import (
     TASK,
 )
 from metagen.synth.routing import rows
+
+from .conftest import BASE
 
 RATES = ("20 tok/s", "10 img/s", "24fps", "50 samples/s", "60 steps/s")
 #: What a task may state, beside nothing.
@@ -95,17 +90,4 @@ def draw(seed: int) -> tuple[dict[str, Any], float]:
         "architecture": {"family": rng.choice(row["family"]) if "family" in row else family},
         "reproducibility": {"seed": seed},
     }
-    head = {"metagen_version": "1.0", "name": "probe"}
-    return head | sections, budget
-
-
-def enough(error: SpecError) -> int:
-    """A budget that suffices, where a refusal says that the one stated is below the smallest model.
-
-    Raises:
-        SpecError: the refusal itself, where it has another reason.
-    """
-    least = re.search(r"which has ([\d,]+) parameters", str(error))
-    if not least:
-        raise error
-    return int(1.2 * int(least[1].replace(",", "")))
+    return BASE | sections, budget
