@@ -21,7 +21,9 @@ from types import ModuleType
 from typing import Any
 
 import anchors
+import matplotlib
 from bench_cli import EXAMPLE
+from matplotlib.figure import Figure
 
 from metagen import load_spec, plan
 from metagen.synth import paper_gen
@@ -36,6 +38,16 @@ PAPER = ROOT / "paper"
 DRAW = ROOT / "template" / "blueprint" / "draw.py"
 RECORD = Path(__file__).with_name("paper.json")
 TRACES = Path(__file__).with_name("traces.json")
+PLOT = {
+    "font.size": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}
 PANELS = 2  # of the table of published models, side by side
 
 Pairs = list[tuple[float, float]]
@@ -258,6 +270,7 @@ def bibliography() -> str:
 
 def load_draw() -> ModuleType:
     """The drawing script that every generated repository ships."""
+    sys.path.insert(0, str(DRAW.parent))
     spec = importlib.util.spec_from_file_location("draw", DRAW)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -276,17 +289,19 @@ def draw_figures(release: Release, record: dict[str, Any]) -> None:
         (home / "ledger.json").write_text(escaping.json(release.blueprint["ledger"]), "utf-8")
         (home / "ablations.yaml").write_text(escaping.yaml(release.blueprint["ablations"]), "utf-8")
         draw.main([folder, "--out", str(ROOT), "--paper"])
-    for name, figure in (("random", random_figure(draw, record)), ("predicted", compared(draw))):
+    matplotlib.rcParams.update(PLOT)
+    ink = sys.modules.get("ink", draw)
+    for name, figure in (("random", random_figure(ink, record)), ("predicted", compared(ink))):
         path = PAPER / "figures" / f"{name}.pdf"
         figure.savefig(path, transparent=True, metadata=draw.PAPER.metadata)
 
 
-def random_figure(draw: ModuleType, record: dict[str, Any]) -> Any:
+def random_figure(ink: ModuleType, record: dict[str, Any]) -> Figure:
     """Random specifications: the share of the budget that is used, and the time of the plan."""
-    figure, (share, taken) = panels(draw, 2, 2.25)
+    figure, (share, taken) = panels(2.25)
     groups = (
-        (draw.ORANGE, "something given up", [s for s in record["random"] if s["gave_up"]]),
-        (draw.BLUE, "nothing given up", [s for s in record["random"] if not s["gave_up"]]),
+        (ink.ORANGE, "something given up", [s for s in record["random"] if s["gave_up"]]),
+        (ink.BLUE, "nothing given up", [s for s in record["random"] if not s["gave_up"]]),
     )
     for colour, label, specs in groups:
         asked = [spec["budget"] for spec in specs]
@@ -307,14 +322,14 @@ def random_figure(draw: ModuleType, record: dict[str, Any]) -> Any:
     return figure
 
 
-def compared(draw: ModuleType) -> Any:
+def compared(ink: ModuleType) -> Figure:
     """Predicted over measured: bytes of every trace, then steps and peaks on an H200."""
-    figure, (bytes_, ratios) = panels(draw, 2, 2.35, (1, 1.15))
+    figure, (bytes_, ratios) = panels(2.35, (1, 1.15))
     pairs = traced()
     ends = (1e3, 1e13)
-    bytes_.loglog(ends, ends, color=draw.GREY, linewidth=0.7)
+    bytes_.loglog(ends, ends, color=ink.GREY, linewidth=0.7)
     bytes_.loglog([b for _, b in pairs], [a for a, _ in pairs], ".", markersize=3, mew=0,
-                  color=draw.BLUE)  # fmt: skip
+                  color=ink.BLUE)  # fmt: skip
     ticks = [10.0**power for power in (3, 6, 9, 12)]
     names = ["1 kB", "1 MB", "1 GB", "1 TB"]
     bytes_.set(xlim=ends, ylim=ends, xlabel="PyTorch", ylabel="trace")
@@ -328,13 +343,11 @@ def compared(draw: ModuleType) -> Any:
         for a, _ in rows
     ]
     places = range(len(rows))
-    ratios.axvline(1, color=draw.GREY, linewidth=0.7)
+    ratios.axvline(1, color=ink.GREY, linewidth=0.7)
     steps = [said.seconds * a.rate / a.samples for a, said in rows]
-    ratios.plot(steps, places, "o", markersize=3.4, color=draw.BLUE, label="step time")
+    ratios.plot(steps, places, "o", markersize=3.4, color=ink.BLUE, label="step time")
     peaks = [(said.peak / a.peak, at) for at, (a, said) in enumerate(rows) if a.peak]
-    ratios.plot(
-        *zip(*peaks, strict=True), "D", markersize=3, color=draw.ORANGE, label="peak memory"
-    )
+    ratios.plot(*zip(*peaks, strict=True), "D", markersize=3, color=ink.ORANGE, label="peak memory")
     ratios.set_yticks(list(places), labels, size=6.2)
     ratios.invert_yaxis()
     ratios.set(xlim=(0.8, 1.2), xlabel="predicted over measured")
@@ -343,15 +356,10 @@ def compared(draw: ModuleType) -> Any:
     return figure
 
 
-def panels(draw: ModuleType, number: int, height: float, widths: Iterable[float] = (1, 1)) -> Any:
-    """A figure as wide as the text, and its axes side by side."""
-    figure = draw.Figure(figsize=(6.1, height), layout="constrained")
-    axes = figure.subplots(1, number, width_ratios=list(widths))
-    for each in axes:
-        each.tick_params(labelsize=6.5)
-        each.xaxis.label.set_size(7)
-        each.yaxis.label.set_size(7)
-    return figure, axes
+def panels(height: float, widths: Iterable[float] = (1, 1)) -> tuple[Figure, Any]:
+    """A figure as wide as the text, and its two axes side by side."""
+    figure = Figure(figsize=(6.1, height), layout="constrained")
+    return figure, figure.subplots(1, 2, width_ratios=list(widths))
 
 
 def scale(axes: Any, powers: tuple[int, int], label: str) -> None:

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
-    ROOT / "docs" / "reproducibility.md",
+    *(ROOT / "docs" / name for name in ("paper.md", "reproducibility.md")),
 )
 WIDTH = "88"
 
@@ -40,7 +40,8 @@ BEFORE = {
     "README.md": (
         "metagen synth text_llm_8b --out . --run-id my-model && cd my-model "
         "&& git init --quiet && git add -A && git commit --quiet -m 'First synthesis' && cd .."
-    )
+    ),
+    "paper.md": f"cp {ROOT}/examples/specs/text/text_llm_8b.yaml spec.yaml",
 }
 
 BLOCK = re.compile(
