@@ -219,7 +219,7 @@ def evidence() -> str:
         ("time to plan a model, and to write its repository",
          f"{m['plan_seconds']} and {m['synth_seconds']} ({m['machine']})"),
     )  # fmt: skip
-    lines = ["| of | measured |", "|---|---|"]
+    lines = ["| what | measured |", "|---|---|"]
     return "\n".join([*lines, *(f"| {what} | {said} |" for what, said in rows)])
 
 
