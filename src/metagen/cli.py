@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import re
 import shlex
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -248,6 +250,7 @@ def main() -> None:
     """Run the command line; whatever the user can mend ends in a message and a status."""
     sys.stdout.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = _interrupt_again
     try:
         status = app(prog_name="metagen", standalone_mode=False)
     except Exception as error:
@@ -256,6 +259,16 @@ def main() -> None:
         say(f"interrupted: {stop}" if str(stop) else "interrupted: nothing was written")
         status = 130
     sys.exit(status or 0)
+
+
+def _interrupt_again(lost: Any) -> None:
+    """Interrupt once more where Python dropped the interrupt: it was running a destructor."""
+    if lost.exc_type is KeyboardInterrupt:
+        again = threading.Timer(0.001, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _refuse(error: Exception) -> int:

@@ -176,6 +176,28 @@ def test_interrupting_leaves_nothing_behind(later: float, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_in_a_destructor_is_not_lost() -> None:
+    """Python only reports what a destructor raises, and goes on."""
+    script = """if True:
+        import signal, sys, time
+        from metagen import cli
+
+        class Owner:
+            def __del__(self):
+                signal.raise_signal(signal.SIGINT)
+
+        def app(**options):
+            Owner()
+            time.sleep(20)
+
+        cli.app = app
+        cli.main()
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted: nothing was written\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "limit"), [(["--help"], 0.5), (["validate", "text_llm_8b"], 0.6)]
 )
