@@ -19,6 +19,7 @@ from .specs.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from .post.figures import Drawing
+    from .post.git import Git
     from .specs.schema import ModelSpec
     from .synth.release import Release
 
@@ -164,6 +165,32 @@ def update(
         raise ScaffoldError("git is not installed, and an update merges with its help")
     if not git.has_head:
         raise ScaffoldError(f"{project} is not committed to Git; an update merges with what is")
+    with report.alone(git) as alone:
+        if not alone:
+            raise ScaffoldError(f"another update of {project} is running; wait until it is done")
+        _check_nothing_is_uncommitted(project, git)
+        try:
+            with report.requested(git) as found:
+                rendered = run_update(project, upgrade=upgrade, source=template)
+            _check_nothing_is_lost(project, rendered, git.committed(rendered))
+        except BaseException as error:
+            if not git.rewind():
+                raise ScaffoldError(
+                    f"{project} is half updated; git status shows what differs from the commit "
+                    "that the update began with"
+                ) from error
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(f"{project} is as it was") from None
+            if isinstance(error, Refused):
+                raise ScaffoldError(str(error).removeprefix("error: ")) from error
+            raise
+        restored, upgraded = tuple(found["restored"]), tuple(found["upgraded"])
+        return UpdateReport(tuple(git.unmerged()), restored, found["note"], upgraded)
+
+
+def _check_nothing_is_uncommitted(project: Path, git: Git) -> None:
+    from .post import report
+
     if git.dirty() and report.left_behind(git):
         raise ScaffoldError(
             f"an update of {project} was cut short; `{git.rewind_command}` there brings back "
@@ -171,23 +198,6 @@ def update(
         )
     if git.dirty():
         raise ScaffoldError(f"{project} has uncommitted changes; commit or stash them first")
-    try:
-        with report.requested(git) as found:
-            rendered = run_update(project, upgrade=upgrade, source=template)
-        _check_nothing_is_lost(project, rendered, git.committed(rendered))
-    except BaseException as error:
-        if not git.rewind():
-            raise ScaffoldError(
-                f"{project} is half updated; git status shows what differs from the commit that "
-                "the update began with"
-            ) from error
-        if isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt(f"{project} is as it was") from None
-        if isinstance(error, Refused):
-            raise ScaffoldError(str(error).removeprefix("error: ")) from error
-        raise
-    restored, upgraded = tuple(found["restored"]), tuple(found["upgraded"])
-    return UpdateReport(tuple(git.unmerged()), restored, found["note"], upgraded)
 
 
 def _check_nothing_is_lost(

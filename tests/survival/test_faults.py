@@ -202,21 +202,40 @@ def test_without_git(project, versions, whole, tools, tmp_path):
     assert contents(tmp_path / "out" / "made") == whole[0]
 
 
-def test_without_matplotlib(tmp_path, whole):
-    """Everything but the figures, and a note that says how to draw them later."""
+@pytest.fixture
+def without_matplotlib(tmp_path) -> str:
+    """A `PYTHONPATH` on which importing matplotlib fails as if it were not installed."""
     blocked = tmp_path / "blocked" / "matplotlib"
     blocked.mkdir(parents=True)
     (blocked / "__init__.py").write_text(
         "raise ModuleNotFoundError(\"No module named 'matplotlib'\")"
     )
-    paths = os.pathsep.join((str(blocked.parent), os.environ.get("PYTHONPATH", "")))
-    done = synth(tmp_path, PYTHONPATH=paths)
+    return os.pathsep.join((str(blocked.parent), os.environ.get("PYTHONPATH", "")))
+
+
+def test_without_matplotlib(tmp_path, whole, without_matplotlib):
+    """Everything but the figures, and a note that says how to draw them later."""
+    done = synth(tmp_path, PYTHONPATH=without_matplotlib)
     assert done.returncode == 0 and "make figures" in done.stderr, done.stderr
     made = contents(tmp_path / "made")
     missing = whole[0].keys() - made.keys()
     assert missing and all("/figures/" in path for path in missing)
     differing = {path for path in made if made[path] != whole[0][path]}
     assert differing <= {".metagen-manifest.json"}
+
+
+def test_update_without_matplotlib(project, updated, versions, without_matplotlib):
+    """Figures stay as they are, and a note says how to draw them later."""
+    before = contents(project)
+    done = subprocess.run(**update(project, versions, PYTHONPATH=without_matplotlib))
+    assert done.returncode == 0 and "make figures" in done.stderr, done.stderr
+    after = contents(project)
+    assert after.keys() == updated.keys()
+    differing = {path for path in after if after[path] != updated[path]}
+    assert differing and all(
+        path == ".metagen-manifest.json" or after[path] == before[path] for path in differing
+    )
+    assert all("/figures/" in path or path == ".metagen-manifest.json" for path in differing)
 
 
 def test_without_home_in_another_locale(tmp_path, project, updated, versions, whole):
@@ -240,6 +259,15 @@ def test_two_at_once(tmp_path, whole):
     assert any("another run has written it" in text or "exists" in text for text in said)
     assert contents(tmp_path / "made") == whole[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "spec.yaml"]
+
+
+def test_two_updates_at_once(project, updated, versions):
+    """One of them updates the repository, the other leaves it alone and says so."""
+    children = [subprocess.Popen(**update(project, versions)) for _ in range(2)]
+    said = [child.communicate(timeout=240)[1] for child in children]
+    assert sorted(child.returncode for child in children) == [0, 1], said
+    assert any("is running" in text or "uncommitted changes" in text for text in said), said
+    assert contents(project) == updated
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """How `metagen update` hears from the post step, which Copier runs in another process.
 
 The listener leaves an empty report in the Git folder; the post step fills it in instead of talking.
+There is one listener at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,29 @@ from typing import Any
 
 from .git import Git
 
+try:
+    import fcntl
+except ImportError:  # Windows, where two updates at once are not kept apart
+    fcntl = None
+
 NAME = "metagen-update.json"
+LOCK = "metagen-update.lock"
+
+
+@contextmanager
+def alone(git: Git) -> Iterator[bool]:
+    """Keep other listeners away; whether that worked. However a process ends, its lock ends too."""
+    path = git.own_file(LOCK)
+    if path is None or fcntl is None:
+        yield True
+        return
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def _unknown(location: Location, path: str, suggest: bool) -> Problem:
     known = list(parent.model_fields)
     meant = None
     if suggest and isinstance(name, str):
-        meant = closest(name, known) or _elsewhere(name)
+        meant = _HOMES.get(name) or closest(name, known) or _elsewhere(name)
     return Problem(path, "unknown field", ", ".join(known), meant)
 
 

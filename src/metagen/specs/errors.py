@@ -90,8 +90,10 @@ def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
     if len(word) > _SHOWN:
         return None
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
-    return by_folded[found[0]] if found else None
+    folded = word.casefold()
+    found = difflib.get_close_matches(folded, by_folded, cutoff=cutoff)
+    swapped = [each for each in found if sorted(each) == sorted(folded)]  # the commonest slip
+    return by_folded[(swapped or found)[0]] if found else None
 
 
 def dotted(location: Iterable[str | int]) -> str:

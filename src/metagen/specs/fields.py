@@ -38,7 +38,7 @@ def read_text(raw: object, longest: int = LONGEST_TEXT) -> str:
             f"{show(raw)} holds the character U+{ord(refused[0]):04X}", "printable characters"
         )
     if not text:
-        raise FieldError(f"{show(raw)} is empty", f"text of 1 to {longest} characters")
+        raise FieldError(f"{show(raw)} is empty", f"text of 1 to {longest:,} characters")
     if len(text) > longest:
         raise FieldError(
             f"{show(text)} has {len(text):,} characters", f"text of 1 to {longest:,} characters"
