@@ -10,6 +10,7 @@ from metagen.synth.solver import Frame, required_fill
 from metagen.synth.topologies.decoder_lm import BYTE_VOCABULARY, DecoderTopology
 
 from .conftest import blueprint
+from .shapes import RECORD
 
 TOPOLOGY = DecoderTopology()
 BUDGETS = [m * 10**e for e in range(6, 12) for m in (1, 1.4, 2, 3, 5, 7)][:34]
@@ -124,3 +125,8 @@ def test_a_misspelt_dimension_gets_a_suggestion(unbound):
     with pytest.raises(SpecError) as refused:
         blueprint(unbound("1B", {"n_head": 3, "d_mode": 64}))
     assert [p.suggestion for p in refused.value.problems] == ["n_heads", "d_model"]
+
+
+@pytest.mark.parametrize("chapter", RECORD.chapters, ids=lambda chapter: chapter.__name__)
+def test_number_for_number(chapter):
+    assert RECORD.now(chapter) == RECORD.then(chapter)

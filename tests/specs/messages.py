@@ -3,14 +3,13 @@
 `messages.txt` is what it said when somebody last read it through. A change of a message, of a
 place or of an inference shows up there as a difference: look at it, then
 
-    python tests/specs/messages.py --write
+    python -m tests.specs.messages --write
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from metagen.specs.quantities import SCALES, describe, parse_quantity
 from metagen.specs.reader import MAX_BYTES, read_bytes
 from metagen.specs.vocabulary import INPUT, OBJECTIVE, OUTPUT, TASK
 
-RECORD = Path(__file__).with_name("messages.txt")
+from ..records import Record
 
 GOOD = 'metagen_version: "1.0"\nname: x\nmodality: {inputs: [text], outputs: [text]}\n'
 
@@ -225,16 +224,9 @@ def _shown(raw: bytes) -> str:
     return repr(raw)[1:] if len(raw) < 120 else f"{raw[:40]!r} … {len(raw)} bytes"
 
 
-CHAPTERS = (documents, lines, sources, quantities, inferences)
-
-
-def written(chapter: Callable[[], Iterator[tuple[str, str]]]) -> str:
-    """A chapter of the record as it would be written now."""
-    told = "".join(f">>> {asked}\n{said}\n" for asked, said in chapter())
-    return f"==== {chapter.__name__}\n{told}"
-
+RECORD = Record(
+    Path(__file__).with_name("messages.txt"), (documents, lines, sources, quantities, inferences)
+)
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
-        sys.exit(__doc__)
-    RECORD.write_text("".join(map(written, CHAPTERS)), encoding="utf-8")
+    RECORD.main(__doc__)
