@@ -14,7 +14,7 @@ JOBS ?= auto
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-full demo paper docs bench clean
+.PHONY: help setup lint format test test-full coverage mutants demo paper docs bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -48,6 +48,15 @@ test: $(VENV)/.complete ## every part, example and door once (PYTEST_ARGS="-k ..
 test-full: $(VENV)/.complete ## the whole matrix
 	@$(BIN)/python -m pytest -n $(JOBS) -m "full or not full" $(PYTEST_ARGS)
 
+coverage: $(VENV)/.complete ## which lines and branches of src/metagen the tests reach
+	@$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PYTEST_ARGS)
+
+mutants: $(VENV)/.complete ## which changes of the code the tests would not notice (hours)
+	@$(INSTALL) '.[mutants]'
+	@mkdir -p mutants/src
+	@PYTHONPATH=$(CURDIR)/mutants/src $(BIN)/mutmut run
+	@$(BIN)/python tests/survival/mutants.py
+
 demo: $(VENV)/.runtime ## two example specifications become two repositories in outputs/
 	@$(BIN)/metagen demo
 
@@ -62,4 +71,4 @@ bench: $(VENV)/.complete ## time the commands; the figures go into docs/performa
 	@$(BIN)/python benchmarks/bench_cli.py --write
 
 clean: ## remove what was built, the environment included
-	@rm -rf $(VENV) build dist outputs site .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist outputs site mutants .coverage* .pytest_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,13 +120,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Add up what the scenarios of tests/survival counted, of every worker; keep it if asked to."""
-    totals: dict[str, int] = {}
-    for reports in terminalreporter.stats.values():
+    totals: Counter[str] = Counter()
+    for outcome, reports in terminalreporter.stats.items():
         for report in reports:
-            if getattr(report, "when", "") == "call" and "survival/" in report.nodeid:
-                for name, count in report.user_properties:
-                    totals[name] = totals.get(name, 0) + count
+            if isinstance(report, pytest.TestReport) and "survival/" in report.nodeid:
+                totals["losses"] += outcome in ("failed", "error")
+                for name, count in report.user_properties if report.when == "call" else ():
+                    totals[name] += count
     if totals:
+        totals["losses"] = totals.pop("losses")  # last
         counted = ", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in totals.items())
         terminalreporter.write_line(f"survival: {counted}")
         if record := os.environ.get("SURVIVAL_RECORD"):

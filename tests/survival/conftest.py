@@ -33,6 +33,17 @@ def update(project: Path, data: dict[str, Any] | None = None, upgrade: bool = Fa
         worker.run_update()
 
 
+@pytest.fixture
+def count(record_property: Callable[[str, int], None]) -> Callable[..., None]:
+    """`count(faults_injected=1)`: numbers that are added up and printed when the run ends."""
+
+    def add(**numbers: int) -> None:
+        for name, number in numbers.items():
+            record_property(name, number)
+
+    return add
+
+
 @pytest.fixture(scope="session")
 def versions(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:  # noqa: F811
     """The template as it stands, and under the tag `NEXT` what a later one might be.

@@ -66,6 +66,11 @@ def stopped(process: dict, number: int, after: float) -> tuple[int, str]:
     return child.returncode, said
 
 
+@pytest.fixture(autouse=True)
+def counted(count) -> None:
+    count(faults_injected=1)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
     """What a synthesis writes, and how many seconds it takes."""

@@ -110,9 +110,10 @@ def test_no_source_of_generated_code_is_dangerous():
     ["text_llm_8b", "rl_agent_dqn"]
     + [pytest.param(name, marks=pytest.mark.full) for name in sorted(examples())],
 )
-def test_no_release_is_dangerous(example):
+def test_no_release_is_dangerous(example, count):
     """As assembled: what the parts become; weights are kept in safetensors, within bounds."""
     release = plan(load_spec(example))
+    count(releases_checked=1)
     for file in (*release.code, *release.tests):
         assert not list(faults(file.text)), file.name
     [checkpoint] = [file.text for file in release.code if file.name == "checkpoint.py"]

@@ -139,7 +139,9 @@ def test_documents_hold_the_words_as_strings(rendered):
         assert counted == sorted(MARK.findall(text)), name
 
 
-def test_the_specification_survives_word_for_word(rendered):
+def test_the_specification_survives_word_for_word(rendered, count):
+    attacks = rendered.values.values()
+    count(attacks_rendered=len(attacks), bytes_tried=sum(len(text.encode()) for text in attacks))
     for name in ("spec.yaml", "spec_resolved.yaml"):
         document = (rendered.path / name).read_text(encoding="utf-8")
         assert parse(yaml.safe_load(document)).resolved() == dict(rendered.release.spec)
@@ -282,8 +284,9 @@ def test_figures_of_hostile_words_are_well_formed(metagen, tmp_path):
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_no_field_takes(kind):
+def test_what_no_field_takes(kind, count):
     """Refused in every field, in a message that a terminal can print."""
+    count(texts_refused=1, bytes_tried=len(REFUSED[kind].encode("utf-8", "surrogatepass")))
     document = poisoned(MINIMAL, lambda longest: REFUSED[kind])
     with pytest.raises(SpecError) as caught:
         parse(document)

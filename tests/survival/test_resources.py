@@ -72,11 +72,12 @@ def replaced(document: dict[str, Any], path: tuple, value: Any) -> dict[str, Any
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_endless_text_in_any_field(kind):
+def test_endless_text_in_any_field(kind, count):
     """Refused everywhere, without a pattern that runs away, in a message of few words."""
     document = whole_document()
     paths = list(leaves(document))
     assert len(paths) > 60
+    count(documents_tried=len(paths), bytes_tried=len(paths) * len(ENDLESS[kind].encode()))
     for path in paths:
         begun = time.process_time()
         with pytest.raises(SpecError) as caught:
@@ -96,9 +97,11 @@ HUGE = {
 
 
 @pytest.mark.parametrize("kind", HUGE)
-def test_huge_values_in_any_field(kind):
+def test_huge_values_in_any_field(kind, count):
     document = whole_document()
-    for path in leaves(document):
+    paths = list(leaves(document))
+    count(documents_tried=len(paths))
+    for path in paths:
         begun = time.process_time()
         try:
             parse(replaced(document, path, HUGE[kind]))
@@ -132,8 +135,9 @@ ODD = [
 
 
 @pytest.mark.parametrize(("example", "dims"), EXTREMES + ODD)
-def test_extreme_dimensions(example, dims):
+def test_extreme_dimensions(example, dims, count):
     """Planned or refused, in bounded time; nothing but a `SpecError` comes out."""
+    count(documents_tried=1)
     document = load_spec(example).stated
     document["architecture"] = {**(document.get("architecture") or {}), "dims": dims}
     begun = time.process_time()
@@ -166,8 +170,9 @@ FILES = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_the_command_before_such_a_file(metagen, tmp_path, kind):
+def test_the_command_before_such_a_file(metagen, tmp_path, kind, count):
     text, reason = FILES[kind]
+    count(documents_tried=1, bytes_tried=len(text))
     (tmp_path / "spec.yaml").write_text(text)
     refused(metagen("validate", tmp_path / "spec.yaml"), reason)
 

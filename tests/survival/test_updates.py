@@ -41,7 +41,7 @@ SEEDS = [
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_life(seed, versions, fresh, tree, tmp_path, record_property):
+def test_life(seed, versions, fresh, tree, tmp_path, count):
     rng = random.Random(f"life {seed}")
     base = "table" if seed % 5 == 4 else "text"
     change = list(CHANGES)[seed % len(CHANGES)]
@@ -87,8 +87,7 @@ def test_life(seed, versions, fresh, tree, tmp_path, record_property):
         hit = path in conflicts and in_conflict(result[path], mark)
         setattr(counts, f"{near}_edits", getattr(counts, f"{near}_edits") + 1)
         setattr(counts, f"{near}_conflicts", getattr(counts, f"{near}_conflicts") + hit)
-    for name, count in asdict(counts).items():
-        record_property(name, count)
+    count(**asdict(counts))
     assert wrong == [], f"{base}, {change} by {door}, {'upgraded' if upgrade else 'same tag'}"
     check_document(result["spec.yaml"].decode(), document, changed(BASES[base], change), edited)
 
