@@ -8,13 +8,15 @@ place or of an inference shows up there as a difference: look at it, then
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
-from metagen.specs.errors import FieldError, SpecError
-from metagen.specs.loader import load_spec, parse
+from metagen.specs.errors import FieldError, Problem, SpecError
+from metagen.specs.loader import load_spec, load_text, parse
 from metagen.specs.quantities import SCALES, describe, parse_quantity
 from metagen.specs.reader import MAX_BYTES, read_bytes
 from metagen.specs.vocabulary import INPUT, OBJECTIVE, OUTPUT, TASK
@@ -24,7 +26,7 @@ from ..records import Record
 GOOD = 'metagen_version: "1.0"\nname: x\nmodality: {inputs: [text], outputs: [text]}\n'
 
 DOCUMENTS = (
-    b"", b"\n\n", b"null\n", b"3\n", b"[]\n", b"[1]\n", b"text\n", b"{}\n", b"\xff",
+    b"", b"\n\n", b"\n\x07", b"null\n", b"3\n", b"[]\n", b"[1]\n", b"text\n", b"{}\n", b"\xff",
     b"a: \xc3\xa9\nb: \xe9\n", b"\n\na: 1\n  b: \x80", b"\xef\xbb\xbf[1]", b"a: \x07\n",
     b"a: 1\nb: \xe2\x80\xa8\n", b"#" * MAX_BYTES, b"#" * (MAX_BYTES + 1), b"\t- a", b"a:\n\t- b\n",
     b"a:\n  b: 1\n\tc: 2\n", b"a: [1\n", b"a: {b: 1\n", b"a: 'b\n", b'a: "b\n', b"a: b: c\n",
@@ -50,7 +52,8 @@ LINES = (
     "name: ~", "name: {a: 1}", "name: []", "name: ' a\\tb '", 'name: "a\\tb\\nc"',
     'name: "a\\u202eb"', 'name: "a\\0b"', "name: " + "x" * 100, "name: " + "x" * 101,
     "description: " + "x" * 4000, "description: " + "x" * 4001, "nmae: x", "naem: x", "zzz: x",
-    "seed: 1", "hardware: H100", "type: x", "inputs: text", "duration: 3 days", "1: x", "'': x",
+    "seed: 1", "hardwre: x",
+    "hardware: H100", "type: x", "inputs: text", "duration: 3 days", "1: x", "'': x",
     "metagen_version: 1", "metagen_version: '2.0'", "metagen_version: 0.9",
     "metagen_version: true", "metagen_version: [1]", "metagen_version: v1", "metagen_version: 1.0",
     "modality: text", "modality: []", "modality: {}", "modality: {inputs: text}",
@@ -148,6 +151,25 @@ def sources() -> Iterator[tuple[str, str]]:
     half = {"metagen_version": "1.0", "name": "x", "modality": {"inputs": "text"}}
     for mapping in ({}, 3, None, half):
         yield f"parse {mapping!r}", _said(lambda mapping=mapping: parse(mapping, "answers"))
+    for raw in (GOOD, GOOD + "seed: 1\n", "#" * MAX_BYTES, "#" * (MAX_BYTES + 1), "#" * 9**7):
+        yield f"standard input of {len(raw)} bytes", _said(lambda raw=raw: _piped(raw))
+    yield "load_spec of a mapping", _said(lambda: load_spec(half | {"name": 3}))
+    yield "load_text", _said(lambda: load_text("a: 1\na: 2\n", "answers.yaml"))
+    document = read_bytes(b"a: {b: [1, {c: 2}]}\nd: 3\n", "spec")
+    for path in (
+        "",
+        "a",
+        "a.b",
+        "a.b[0]",
+        "a.b[1].c",
+        "a.b[1].z.y",
+        "a.b[7]",
+        "a.z",
+        "d.e[0]",
+        "z",
+    ):
+        yield f"place of {path!r}", _told(document.place(Problem(path, "is wrong")))
+    yield "place that is known", _told(document.place(Problem("d", "is wrong", line=9, column=9)))
     for name in ("", " ", "text_llm_8c", "nowhere.yaml", "/", "a\0b", "zorgon", "x" * 300):
         yield f"load {name[:20]!r}", _said(lambda name=name: load_spec(name))
 
@@ -191,6 +213,15 @@ def _inferred(inputs: list[str], outputs: list[str], **more: object) -> str:
     return " | ".join([*kept, objective, *limits])
 
 
+def _piped(text: str) -> str:
+    with mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()))):
+        return load_spec("-").name
+
+
+def _told(problem: Problem) -> str:
+    return str(SpecError([problem]))
+
+
 def _read(raw: bytes) -> str:
     document = read_bytes(raw, "spec")
     said = str(SpecError(document.problems, "spec")) + "\n" if document.problems else ""
@@ -208,6 +239,7 @@ def _said(ask: Callable[[], object]) -> str:
     try:
         return str(ask())
     except SpecError as error:
+        assert all(isinstance(problem.path, str) for problem in error.problems)
         return str(error)
 
 

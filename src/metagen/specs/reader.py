@@ -91,7 +91,7 @@ def read_bytes(raw: bytes, source: str) -> Document:
     try:
         return read_document(raw.decode("utf-8-sig"), source)
     except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8", "replace")
+        before = raw[: error.start].decode()
         line, column = _place(before, len(before))
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8 text"
         problem = Problem("", message, "a YAML or JSON document in UTF-8", None, line, column)
