@@ -26,9 +26,13 @@ RECORD = Path(__file__).with_name("mutants.json")
 SECONDS = 300
 
 TESTS = {
-    "specs": ("tests/specs", "tests/test_documentation.py"),
+    "specs": ("tests/specs/test_errors.py", "tests/specs", "tests/test_documentation.py"),
     "synth": ("tests/engine/test_solver.py", "tests/engine/test_constraints.py"),
-    "copier_hook.py": ("tests/template/test_hook.py", "tests/template/test_questions.py"),
+    "copier_hook.py": (
+        "tests/template/test_contract.py",
+        "tests/template/test_hook.py",
+        "tests/template/test_doors.py",
+    ),
 }
 """What runs for a file or a folder of `src/metagen`."""
 

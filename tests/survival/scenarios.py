@@ -154,7 +154,8 @@ class Author:
     def rename_function(self) -> None:
         """A refactoring: one name, wherever it is used."""
         path = self._file((".py",))
-        names = re.findall(r"^\s*def ([a-z]\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        source = path.read_text(encoding="utf-8", errors="replace")
+        names = re.findall(r"^\s*def ([a-z]\w+)\(", source, re.MULTILINE)
         if names:
             name = re.compile(rf"\b{self.rng.choice(names)}\b".encode())
             for each in sorted(self.root.rglob("*.py")):

@@ -57,9 +57,9 @@ class Git:
         return found
 
     def restore(self, paths: Iterable[str]) -> None:
-        """Bring `paths` back as they are at HEAD; the index stays as it is."""
+        """Bring `paths` back as they are at HEAD; what conflicted in the index is settled."""
         if wanted := [f":(literal){path}" for path in paths]:
-            self._ask("restore", "--source=HEAD", "--worktree", "--", *wanted)
+            self._ask("restore", "--source=HEAD", "--staged", "--worktree", "--", *wanted)
 
     def dirty(self) -> bool:
         """Whether anything differs from HEAD, files that Git does not know included."""
