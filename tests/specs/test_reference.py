@@ -18,7 +18,8 @@ from metagen.specs.loader import examples, json_schema, load_text, parse
 from metagen.specs.schema import ModelSpec, children
 
 SCHEMA = json_schema()
-PAGE = (Path(__file__).parents[2] / "docs" / "spec_language.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "spec_language.md").read_text(encoding="utf-8")
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -229,3 +230,19 @@ def test_the_example_of_the_page_is_valid():
     shown = [block.split("```")[0] for block in PAGE.split("```yaml\n")[1:]]
     (example,) = (text for text in shown if "metagen_version" in text)
     parse(load_text(example))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        reference.field_tables, reference.quantity_table, reference.vocabulary_tables,
+        reference.approximation_table, reference.dims_table,
+    ],
+    ids=lambda table: table.__name__,
+)  # fmt: skip
+def test_the_page_has_every_table_word_for_word(table):
+    assert f"\n{table().strip()}\n" in PAGE
+
+
+def test_the_documented_schema_is_the_present_one():
+    assert json.loads((DOCS / "msl.schema.json").read_text(encoding="utf-8")) == json_schema()

@@ -1,4 +1,4 @@
-"""Mutation testing's second look: `mutmut run`, then `python tests/survival/mutants.py`.
+"""Mutation testing's second look: `mutmut run`, then `python tests/survival/mutants.py [FILE ...]`.
 
 mutmut switches its mutants on in a running process. What runs while a module is imported is past
 by then, and Copier loads its hook from a checkout of its own. So every mutant that mutmut left
@@ -26,7 +26,7 @@ RECORD = Path(__file__).with_name("mutants.json")
 SECONDS = 300
 
 TESTS = {
-    "specs": ("tests/specs/test_errors.py", "tests/specs", "tests/test_documentation.py"),
+    "specs": ("tests/specs/test_errors.py", "tests/specs/test_reference.py", "tests/specs"),
     "synth": ("tests/engine/test_solver.py", "tests/engine/test_constraints.py"),
     "copier_hook.py": (
         "tests/template/test_contract.py",
@@ -68,18 +68,23 @@ def change(name: str) -> str:
     return "\n".join(line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))
 
 
-def main() -> None:
+def main(wanted: list[str]) -> None:
+    """Look at the modules `wanted`, such as `specs/reader.py`, or at all."""
     made: Counter[str] = Counter()
     alive: dict[str, dict[str, str]] = {}
     for path, name, dead in mutants():
         module = path.relative_to("src/metagen").as_posix()
+        if wanted and module not in wanted:
+            continue
         made[module] += 1
         if not dead and not noticed(path, name):
             print(name, change(name), sep="\n", flush=True)
             alive.setdefault(module, {})[name] = change(name)
-    record = {m: {"mutants": made[m], "survivors": alive.get(m, {})} for m in sorted(made)}
-    RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if wanted and RECORD.exists() else {}
+    record |= {m: {"mutants": made[m], "survivors": alive.get(m, {})} for m in made}
+    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
+    RECORD.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
