@@ -123,9 +123,7 @@ def load_engine(home: Path) -> ModuleType:
         return loaded
     for module in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
         del sys.modules[module]
-    spec = spec_from_file_location(
-        name, home / "__init__.py", submodule_search_locations=[str(home)]
-    )
+    spec = spec_from_file_location(name, home / "__init__.py")
     package = module_from_spec(spec)
     sys.modules[name] = package
     spec.loader.exec_module(package)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .synth.release import Release
 
 
+Tree = dict[str, bytes]
+
+
 class Refused(RuntimeError):
     """Copier, or the Git that it calls, will not go on; the message says why."""
 
@@ -81,22 +84,23 @@ def run_copy(
 
 def run_update(
     project: Path, *, upgrade: bool = False, source: str | None = None
-) -> dict[str, bytes]:
+) -> tuple[Tree, Tree]:
     """Update `project` in place, from the template at `source` where that is given.
 
-    Returns what the recorded template had made of the recorded answers: every file by its path.
+    Returns every file by its path as the recorded template had made it of the recorded answers,
+    and as the present one makes it of the present answers.
 
     Raises:
         Refused: Copier or Git cannot do it.
     """
     recorded = Subproject(local_abspath=project).last_answers.get("_src_path")
-    renders: list[dict[str, bytes]] = []
+    renders: list[Tree] = []
 
     class Watched(_worker_reading(source)):
         def run_copy(self) -> None:
             super().run_copy()
-            if not renders:  # the first of three renders is that of the past
-                renders.append(_files(self.subproject.local_abspath))
+            aside = self.subproject.local_abspath != Path(project)  # the past, then the present
+            renders.extend([_files(self.subproject.local_abspath)] if aside else [])
 
     worker = Watched(
         dst_path=project,
@@ -109,10 +113,11 @@ def run_update(
     )
     with _our_errors(), _git_in_utf8(), worker:
         worker.run_update()
-    return renders[0] if renders else {}
+    old, new = renders
+    return old, new
 
 
-def _files(folder: Path) -> dict[str, bytes]:
+def _files(folder: Path) -> Tree:
     found = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 

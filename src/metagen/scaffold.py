@@ -18,6 +18,7 @@ from .package_names import package_from
 from .specs.errors import Problem, SpecError
 
 if TYPE_CHECKING:
+    from .copier_run import Tree
     from .post.figures import Drawing
     from .post.git import Git
     from .specs.schema import ModelSpec
@@ -171,8 +172,9 @@ def update(
         _check_nothing_is_uncommitted(project, git)
         try:
             with report.requested(git) as found:
-                rendered = run_update(project, upgrade=upgrade, source=template)
-            _check_nothing_is_lost(project, rendered, git.committed(rendered))
+                old, new = run_update(project, upgrade=upgrade, source=template)
+            mine = git.committed(old.keys() - {ANSWERS_FILE, "spec.yaml", *found["restored"]})
+            _check_the_merge(project, old, mine, new)
         except BaseException as error:
             if not git.rewind():
                 raise ScaffoldError(
@@ -200,24 +202,30 @@ def _check_nothing_is_uncommitted(project: Path, git: Git) -> None:
         raise ScaffoldError(f"{project} has uncommitted changes; commit or stash them first")
 
 
-def _check_nothing_is_lost(
-    project: Path, rendered: Mapping[str, bytes], edited: Mapping[str, bytes]
-) -> None:
-    """Compare what authors had written into rendered files with what an update left of it.
+def _check_the_merge(project: Path, old: Tree, mine: Tree, new: Tree) -> None:
+    """Compare what an update left with what it merged: `mine`, edited `old`, and `new`.
 
-    Copier goes on when the Git that applies their edits fails.
+    Copier goes on when the Git that applies or merges an author's edits fails.
 
     Raises:
-        ScaffoldError: a line is gone.
+        ScaffoldError: a line of the author's is gone, or none of the template's arrived.
     """
-    for path, text in edited.items():
-        if path in (ANSWERS_FILE, "spec.yaml") or text == rendered[path]:
+    for path, edited in mine.items():
+        if edited == old[path]:
             continue
         left = project / path
-        here = {line.rstrip() for line in left.read_bytes().splitlines()} if left.exists() else ()
-        written = Counter(text.splitlines()) - Counter(rendered[path].splitlines())
-        if any(line.strip() and line.rstrip() not in here for line in written):
+        result = left.read_bytes() if left.exists() else b""
+        if _missing(result, old[path], edited):
             raise ScaffoldError(f"the update would have lost what you wrote in {path}")
+        if result == edited and _missing(result, old[path], new.get(path, b"")):
+            raise ScaffoldError(f"Git could not merge {path}")
+
+
+def _missing(text: bytes, before: bytes, after: bytes) -> bool:
+    """Whether a line that `after` adds to `before` is not in `text`."""
+    added = Counter(after.splitlines()) - Counter(before.splitlines())
+    here = {line.rstrip() for line in text.splitlines()}
+    return any(line.strip() and line.rstrip() not in here for line in added)
 
 
 def _release_of(

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from metagen.post.git import Git
+
 from ..template.conftest import commit, contents, start
 from .scenarios import TEXT
 
@@ -153,6 +155,24 @@ def test_update_stopped(number, seed, updatable, updated, project, versions):
     assert contents(project) == before
     assert subprocess.run(**update(project, versions)).returncode == 0
     assert contents(project) == updated
+
+
+@pytest.mark.parametrize("by", ["metagen", "hand"])
+def test_rewinding_takes_rejected_hunks_along(by, project):
+    """They are ignored, as are an author's own files, which stay."""
+    git = Git(project, ".copier-answers.yml")
+    mine = {"data/mine.csv": b"1\n", "data/mine.rej": b"2\n", "own.rej": b"3\n"}
+    (project / "data").mkdir()
+    for name, text in mine.items():
+        (project / name).write_bytes(text)
+    before = contents(project)
+    for name in ("README.md", "README.md.rej", "docs/model_card.md.rej", "docs/new.md"):
+        (project / name).write_text("rejected\n")
+    if by == "hand":
+        subprocess.run(git.rewind_command, shell=True, cwd=project, check=True)
+    else:
+        assert git.rewind()
+    assert contents(project) == before and before.keys() >= mine.keys()
 
 
 @pytest.fixture

@@ -125,11 +125,12 @@ def test_before_the_specification_is_there_nothing_is_offered(copier):
 
 def test_while_templates_are_rendered(copier):
     given = {"voice": "plain", "package_name": "small", "_commit": "v1", "_src_path": "here"}
-    got = copier.render("render", spec=LIGHT, **given, q_name="no", other="no")
+    shuffled = dict(reversed(LIGHT.items()))
+    got = copier.render("render", spec=shuffled, **given, q_name="no", other="no")
     assert got.keys() == RENDERED
     expected = engine.plan(parse(LIGHT), voice="plain")
     assert (got["mg"].words, got["mg"].code) == (expected.words, expected.code)
-    assert got["mg_stated"] == answers.in_order_of(parse(LIGHT).stated, parse(LIGHT).resolved())
+    assert json.dumps(got["mg_stated"]) == json.dumps(LIGHT)  # in the order of the schema
     assert got["mg_answers"] == given | got["mg_stated"]
     assert list(got["mg_answers"])[:2] == ["_commit", "_src_path"]
     figure = sorted(got["mg"].figures)[0]

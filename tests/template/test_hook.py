@@ -98,11 +98,12 @@ def test_engine_of_a_vanished_checkout_is_loaded_again(tmp_path):
     assert Path(two.__file__).is_relative_to(tmp_path / "two")
 
 
-def test_parts_are_part_of_the_engine(tmp_path):
+@pytest.mark.parametrize("folder", ["_parts", "_programs"])
+def test_parts_are_part_of_the_engine(folder, tmp_path):
     """The engine assembles code from the template beside it: equal code alone is not equal."""
     engine = tmp_path / "src" / "metagen"
     shutil.copytree(copier_hook.HOME, engine, ignore=shutil.ignore_patterns("__pycache__"))
-    parts = tmp_path / "template" / "_parts"
+    parts = tmp_path / "template" / folder
     parts.mkdir(parents=True)
     one = load_engine(engine)
     (parts / "mlp.py").write_text("# another one\n")

@@ -65,8 +65,17 @@ class Git:
         """Whether anything differs from HEAD, files that Git does not know included."""
         return bool(self._ask("status", "--porcelain", "--", "."))
 
+    def rejects(self) -> list[str]:
+        """Hunks that could not be applied to tracked files, which a repository may ignore."""
+        tracked = set(self._paths("ls-files", "-z"))
+        ignored = ("--others", "--ignored", "--exclude-standard")
+        found = self._paths("ls-files", "-z", *ignored, "--", "*.rej")
+        return [path for path in found if path.removesuffix(".rej") in tracked]
+
     def rewind(self) -> bool:
         """Make a working tree that was clean what it was; whether that worked."""
+        for path in self.rejects():  # one by one: `git clean -X` takes ignored folders along
+            (self.project / path).unlink(missing_ok=True)
         for command in REWIND:
             self._ask(*command)
         return self._ask("status", "--porcelain", "--", ".") == b""
@@ -74,7 +83,9 @@ class Git:
     @property
     def rewind_command(self) -> str:
         """The same for a shell."""
-        return " && ".join(shlex.join(["git", *command]) for command in REWIND)
+        rejects = [("rm", "--", *self.rejects())] if self.rejects() else []
+        commands = [*rejects, *(("git", *command) for command in REWIND)]
+        return " && ".join(map(shlex.join, commands))
 
     def own_file(self, name: str) -> Path | None:
         """Where a file called `name` is in the Git folder, outside the working tree."""
