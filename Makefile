@@ -54,7 +54,7 @@ coverage: $(VENV)/.complete ## which lines and branches of src/metagen the tests
 mutants: $(VENV)/.complete ## which changes of the code the tests would not notice (hours)
 	@$(INSTALL) '.[mutants]'
 	@mkdir -p mutants/src
-	@PYTHONPATH=$(CURDIR)/mutants/src $(BIN)/mutmut run
+	@ulimit -v 8000000; PYTHONPATH=$(CURDIR)/mutants/src $(BIN)/mutmut run
 	@$(BIN)/python tests/survival/mutants.py
 
 demo: $(VENV)/.runtime ## two example specifications become two repositories in outputs/

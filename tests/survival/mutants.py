@@ -24,6 +24,8 @@ from mutmut.utils.file_utils import walk_mutatable_files
 
 RECORD = Path(__file__).with_name("mutants.json")
 SECONDS = 300
+DEAD = (1, 3, -9, -24, 24, 36, 152, 255)
+"""How pytest ends where a mutant is noticed: with a failure, or over its limits."""
 
 TESTS = {
     "specs": ("tests/specs/test_errors.py", "tests/specs/test_reference.py", "tests/specs"),
@@ -43,7 +45,7 @@ def mutants() -> Iterator[tuple[Path, str, bool]]:
         data = SourceFileMutationData(path=path)
         data.load()
         for name, status in data.exit_code_by_key.items():
-            yield path, name, status in (1, 3, -24, 24, 36, 152, 255)
+            yield path, name, status in DEAD
 
 
 def passes(part: str) -> bool:

@@ -72,15 +72,13 @@ _HOMES: Mapping[str, str] = {
 }
 
 
-def _wanted(location: Location) -> str | None:
-    """Say what a missing field would hold."""
+def _wanted(location: Location) -> str:
+    """Say what a missing field would hold: every required one has an example."""
     if section_at(location):
         return _mapping(location)
     *parents, name = location
-    parent = section_at(parents)
-    field = parent.model_fields.get(str(name)) if parent else None
-    example = field.examples[0] if field and field.examples else None
-    return f"such as {_example(example)}" if example else None
+    [example, *_] = section_at(parents).model_fields[name].examples
+    return f"such as {_example(example)}"
 
 
 def _mapping(location: Location) -> str:
