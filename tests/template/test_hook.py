@@ -75,6 +75,8 @@ def test_equal_checkouts_share_an_engine(tmp_path):
         copier_hook.HOME, tmp_path / "src" / "metagen", ignore=shutil.ignore_patterns("__pycache__")
     )
     one = load_engine(engine)
+    (engine / "__pycache__").mkdir(exist_ok=True)
+    (engine / "__pycache__" / "answers.cpython-399.pyc").write_bytes(b"compiled meanwhile")
     assert load_engine(engine) is one
     assert one.__name__.startswith("metagen_") and one is not metagen
     twin = Path(shutil.copytree(tmp_path / "src", tmp_path / "twin" / "src")) / "metagen"
