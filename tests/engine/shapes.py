@@ -71,6 +71,7 @@ def choices() -> Iterator[tuple[str, str]]:
             for near in (0, 90, 1000):
                 asked = f"{budget} of shapes above {near}{', pinned' * pinned}"
                 yield asked, _chosen(shapes, budget, pinned, near)
+    yield "none of no shapes", _chosen([], 10, True, 0)
     for budget in (0, 1e6, 2999999, 3e6, 3000001, 1e12):
         yield f"fill {budget}", str(required_fill(budget))
     points = ((1.0, 10.0), (2.0, 30.0), (4.0, 40.0))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
-from metagen.specs.errors import FieldError, Problem, SpecError
+from metagen.specs.errors import FieldError, Problem, SpecError, closest
 from metagen.specs.loader import load_spec, load_text, parse
 from metagen.specs.quantities import SCALES, describe, parse_quantity
 from metagen.specs.reader import MAX_BYTES, read_bytes
@@ -26,7 +26,8 @@ from ..records import Record
 GOOD = 'metagen_version: "1.0"\nname: x\nmodality: {inputs: [text], outputs: [text]}\n'
 
 DOCUMENTS = (
-    b"", b"\n\n", b"\n\x07", b"null\n", b"3\n", b"[]\n", b"[1]\n", b"text\n", b"{}\n", b"\xff",
+    b"", b"\n\n", b"\n\x07", b"a: 1\na: 2\nb: 3\n", b"a: &x y\n*x : 1\n",
+    b"null\n", b"3\n", b"[]\n", b"[1]\n", b"text\n", b"{}\n", b"\xff",
     b"a: \xc3\xa9\nb: \xe9\n", b"\n\na: 1\n  b: \x80", b"\xef\xbb\xbf[1]", b"a: \x07\n",
     b"a: 1\nb: \xe2\x80\xa8\n", b"#" * MAX_BYTES, b"#" * (MAX_BYTES + 1), b"\t- a", b"a:\n\t- b\n",
     b"a:\n  b: 1\n\tc: 2\n", b"a: [1\n", b"a: {b: 1\n", b"a: 'b\n", b'a: "b\n', b"a: b: c\n",
@@ -67,7 +68,8 @@ LINES = (
     "task: {num_classes: 2}", "task: {num_classes: 1.5}", "task: {num_classes: '1_000'}",
     "task: {num_classes: '0777'}", "task: {num_classes: true}", "task: {num_classes: 1e99}",
     "task: {horizon: 0}", "task: {horizon: -3}", "task: {horizon: 7.0}", "task: {horizon: 1e400}",
-    "task: {domain: ''}", "constraints: 3", "constraints: []", "constraints: {device: toaster}",
+    "task: {domain: ''}", "constraints: {latency: &x soon, device: *x}",
+    "constraints: 3", "constraints: []", "constraints: {device: toaster}",
     "constraints: {device: gpu}", "constraints: {latency: realtme}",
     "constraints: {latency: batch}", "constraints: {latency: [offline]}",
     "constraints: {parameter_budget: 20B}", "constraints: {parameter_budget: {max: 20 bananas}}",
@@ -169,6 +171,9 @@ def sources() -> Iterator[tuple[str, str]]:
         "z",
     ):
         yield f"place of {path!r}", _told(document.place(Problem(path, "is wrong")))
+    yield "a flag", _told(Problem("--seed", "is wrong"))
+    for letters in (59, 60, 61):
+        yield f"closest to {letters} letters", str(closest("x" * letters, ["x" * 58 + "yz"]))
     yield "place that is known", _told(document.place(Problem("d", "is wrong", line=9, column=9)))
     for name in ("", " ", "text_llm_8c", "nowhere.yaml", "/", "a\0b", "zorgon", "x" * 300):
         yield f"load {name[:20]!r}", _said(lambda name=name: load_spec(name))
@@ -224,6 +229,7 @@ def _told(problem: Problem) -> str:
 
 def _read(raw: bytes) -> str:
     document = read_bytes(raw, "spec")
+    assert all(isinstance(problem.path, str) for problem in document.problems)
     said = str(SpecError(document.problems, "spec")) + "\n" if document.problems else ""
     places = {".".join(map(str, at)): place for at, place in [*document.keys.items()][:9]}
     return said + json.dumps(document.data, ensure_ascii=False)[:200] + f" keys {places}"
