@@ -78,7 +78,10 @@ LINES = (
     "constraints: {memory_budget: 12Gb}", "constraints: {memory_budget: yes}",
     "constraints: {context_window: 1}", "constraints: {context_window: 128kb}",
     "constraints: {throughput: 30 fqs}", "constraints: {throughput: ∞}",
-    "constraints: {throughput: 30}", "constraints: {latency: x, device: y, memory_budget: z}",
+    "constraints: {throughput: 30}", "architecture: {dims: {a: 1e3, b: '2_0', c: 1.5E1}}",
+    "architecture: {dims: {a: 9007199254740992.0, b: 9007199254740991.0, c: [1.0, 2e2]}}",
+    "architecture: {dims: {a: 1e17, b: {c: 3.0}}}", "task: {num_classes: 1E3}",
+    "constraints: {latency: x, device: y, memory_budget: z}",
     "constraints: {objective: x}", "training: {objective: []}", "training: {objective: {}}",
     "training: {objective: difusion}", "training: {objective: [autoregressive, autoregressive]}",
     "training: {compute: {hardware: 8xBanana}}", "training: {compute: {duration: -3 days}}",
@@ -118,7 +121,8 @@ QUANTITIES = (
     "3bn", "4 thousand params", "4k tokens", "4 tok", "4kb", "3 b", "128 K  tokens", "1e15",
     "1000000000000001", "1e18", "1000000000000000001", "1e40", "1099511627776", "1099511627777",
     "30fps", "30 f/s", "30FPS", "30 fqs", "30 kfps", "30Kfps", "2M tok/s", "2 tokens per second",
-    "2 tokens/sec", "2 it/s", "2 persecond", "7 img / s", "1e12 fps", "1000000000001 fps",
+    "2 tokens/sec", "2 it/s", "2 persecond", "2 tokens pers", "7 img / s", "1e12 fps",
+    "1000000000001 fps",
     "0.0000001 fps", "29.97fps", "1/3 fps", "8xH100", "8 x H100", "8×h100", "8*H100", "8 H100",
     "8H100", "H100", "h-100", "0xH100", "-1xH100", "08xH100", "1_000xH100", "1000000xH100",
     "1000001xH100", "8xBanana", "8xH10", "RTX 4090", "rtx4090", "4 x TPUv5e", "8", "8.5", "-8",
@@ -146,7 +150,7 @@ def lines() -> Iterator[tuple[str, str]]:
         field = line.split(":")[0].strip("'\"")
         kept = [row for row in GOOD.splitlines() if not row.startswith(f"{field}:")]
         text = "\n".join([*kept, line]) + "\n"
-        yield line[:200], _said(lambda text=text: _stated(text))
+        yield line[:200], _said(lambda text=text, field=field: _resolved(text, field))
 
 
 def sources() -> Iterator[tuple[str, str]]:
@@ -235,10 +239,12 @@ def _read(raw: bytes) -> str:
     return said + json.dumps(document.data, ensure_ascii=False)[:200] + f" keys {places}"
 
 
-def _stated(text: str) -> str:
+def _resolved(text: str, field: str) -> str:
     document = read_bytes(text.encode(), "spec.yaml")
     spec = parse(document.data, "spec.yaml", document)
-    return json.dumps(spec.stated, ensure_ascii=False)[:400]
+    resolved = spec.resolved()
+    shown = (spec.stated, resolved.get(field, ""))
+    return " -> ".join(json.dumps(each, ensure_ascii=False)[:900] for each in shown)
 
 
 def _said(ask: Callable[[], object]) -> str:
