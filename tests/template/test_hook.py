@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import copier
@@ -94,10 +95,12 @@ def test_engine_of_a_vanished_checkout_is_loaded_again(tmp_path):
         )  # fmt: skip
         (tmp_path / name / "src" / "metagen" / "extra.py").write_text(f"# {tmp_path}")
     one = load_engine(tmp_path / "one" / "src" / "metagen")
+    import_module(f"{one.__name__}.answers")
     shutil.rmtree(tmp_path / "one")
     two = load_engine(tmp_path / "two" / "src" / "metagen")
     assert two is not one
-    assert Path(two.__file__).is_relative_to(tmp_path / "two")
+    for module in (two, import_module(f"{two.__name__}.answers")):
+        assert Path(module.__file__).is_relative_to(tmp_path / "two")
 
 
 @pytest.mark.parametrize("folder", ["_parts", "_programs"])
