@@ -6,9 +6,9 @@
 Whole files: the bundled specifications, the routing table, the devices, the command line, the
 solved shapes, the published models and what other estimators say of them, the recorded terminal,
 the JSON Schema.
-Parts of README.md, the specification language, the architecture and the estimates: whatever stands
-between `<!-- begin: x -->` and `<!-- end: x -->`. What commands print on README.md and in the
-tutorials: `sessions.py` plays them.
+Parts of README.md, the specification language, the architecture, the estimates and the page on
+reliability: whatever stands between `<!-- begin: x -->` and `<!-- end: x -->`. What commands
+print on README.md and in the tutorials: `sessions.py` plays them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ LANGUAGE = DOCS / "spec_language.md"
 TRANSCRIPT = DOCS / "transcripts" / "demo.txt"
 ARCHITECTURE = DOCS / "architecture.md"
 ESTIMATES = DOCS / "estimates.md"
+RELIABILITY = DOCS / "reliability.md"
+MUTANTS = ROOT / "tests" / "survival" / "mutants.json"
 PACKAGE = ROOT / "src" / "metagen"
 ROOMS = ("specs", "synth", "synth/topologies", "synth/parts", "hardware", "post", "utils")
 EXAMPLES = ROOT / "examples" / "specs"
@@ -359,6 +361,16 @@ def constants_table() -> str:
     return "\n".join([*lines, *(f"| {value} | {text} |" for value, text in rows)])
 
 
+def mutants_table() -> str:
+    """How many changes of each module the tests notice, as `make mutants` found."""
+    record = json.loads(MUTANTS.read_text(encoding="utf-8"))
+    lines = ["| module | mutants | not noticed |", "|---|---:|---:|"]
+    counts = {name: (held["mutants"], len(held["survivors"])) for name, held in record.items()}
+    lines += [f"| `{name}` | {made:,} | {left} |" for name, (made, left) in counts.items()]
+    made, left = map(sum, zip(*counts.values(), strict=True))
+    return "\n".join([*lines, f"| **{1 - left / made:.1%} noticed** | {made:,} | {left} |"])
+
+
 def estimates_blocks() -> dict[str, str]:
     """What traces and predictions are compared with, and the constants of the latter."""
     import anchors
@@ -463,6 +475,7 @@ def pages() -> dict[Path, str]:
         LANGUAGE: filled(LANGUAGE, language),
         ARCHITECTURE: filled(ARCHITECTURE, {"rooms": rooms()}),
         ESTIMATES: filled(ESTIMATES, estimates_blocks()),
+        RELIABILITY: filled(RELIABILITY, {"mutants": mutants_table()}),
         TRANSCRIPT: demo,
         DOCS / "cli.md": cli_page(),
         DOCS / "specs.md": specs_page(),

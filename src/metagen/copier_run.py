@@ -99,8 +99,9 @@ def run_update(
     class Watched(_worker_reading(source)):
         def run_copy(self) -> None:
             super().run_copy()
-            aside = self.subproject.local_abspath != Path(project)  # the past, then the present
-            renders.extend([_files(self.subproject.local_abspath)] if aside else [])
+            folder = self.subproject.local_abspath
+            if folder != project:  # the past and the present, each rendered aside
+                renders.append(_files(folder))
 
     worker = Watched(
         dst_path=project,
