@@ -8,9 +8,10 @@ import textwrap
 import time
 
 import pytest
+import yaml
 
 from metagen.specs import reader
-from metagen.specs.errors import SpecError
+from metagen.specs.errors import UNPRINTABLE, SpecError
 from metagen.specs.loader import load_spec, load_text, parse
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -204,3 +205,10 @@ def test_memory_and_time_of_the_worst(tmp_path, measured):
     done = measured([sys.executable, "-c", textwrap.dedent(script)])
     assert done.status == 0, done.err
     assert done.peak < 200 * 10**6
+
+
+def test_every_character_that_is_let_through_is_one_of_yaml():
+    """So that the only errors of the YAML library are those that have a place."""
+    refused = yaml.reader.Reader.NON_PRINTABLE
+    letters = (chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000)
+    assert [c for c in letters if refused.match(c) and not UNPRINTABLE.match(c)] == []

@@ -182,21 +182,17 @@ class _Composer:
     def _events(self) -> Iterator[Any]:
         try:
             yield from yaml.parse(self.text, Loader=_Loader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise _Refused(self._syntax(error, place)) from None
-        except yaml.YAMLError as error:
-            raise _Refused(Problem("", f"not YAML: {error}", None, None, 1, 1)) from None
+        except yaml.MarkedYAMLError as error:  # the only kind once `_check_text` is content
+            raise _Refused(self._syntax(error)) from None
 
-    def _syntax(self, error: yaml.MarkedYAMLError, place: Place) -> Problem:
-        line, column = place
-        lines = self.text.split("\n")
-        rest = lines[line - 1][column - 1 :] if line <= len(lines) else ""
-        if rest.startswith("\t"):
-            return Problem("", "a tab indents this line", "spaces", None, line, column)
+    def _syntax(self, error: yaml.MarkedYAMLError) -> Problem:
+        mark = error.problem_mark or error.context_mark
+        here = self.text.splitlines()[mark.line : mark.line + 1]  # none at the end of the text
+        place = (mark.line + 1, mark.column + 1)
+        if any(line.startswith("\t", mark.column) for line in here):
+            return Problem("", "a tab indents this line", "spaces", None, *place)
         reason = ", ".join(part for part in (error.context, error.problem) if part)
-        return Problem("", f"not YAML: {reason}", None, None, line, column)
+        return Problem("", f"not YAML: {reason}", None, None, *place)
 
     def _refuse(self, event: Any, message: str, allowed: str | None = None) -> None:
         mark = event.start_mark

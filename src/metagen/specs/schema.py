@@ -55,8 +55,8 @@ def optional(description: str, **extra: Any) -> Any:
 
 
 def section(cls: type[BaseModel]) -> Any:
-    """Declare a section whose every field has a default; it is described by its docstring."""
-    return Field(default_factory=cls, description=(cls.__doc__ or "").strip())
+    """Declare a section whose every field has a default; its docstring describes it."""
+    return Field(default_factory=cls)
 
 
 def without_empty(data: Any) -> Any:
