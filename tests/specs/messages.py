@@ -27,7 +27,8 @@ GOOD = 'metagen_version: "1.0"\nname: x\nmodality: {inputs: [text], outputs: [te
 
 DOCUMENTS = (
     b"", b"\n\n", b"\n\x07",
-    b"a:\r\t- b\r", b"a: [\n\t1, @]\n", b"a: @\nbcd\t\n", b"a: 1\na: 2\nb: 3\n", b"a: &x y\n*x : 1\n",
+    b"a:\r\t- b\r", b"a: [\n\t1, @]\n",
+    b"a: @\nbcd\t\n", b"a: 1\na: 2\nb: 3\n", b"a: &x y\n*x : 1\n",
     b"null\n", b"3\n", b"[]\n", b"[1]\n", b"text\n", b"{}\n", b"\xff",
     b"a: \xc3\xa9\nb: \xe9\n", b"\n\na: 1\n  b: \x80", b"\xef\xbb\xbf[1]", b"a: \x07\n",
     b"a: 1\nb: \xe2\x80\xa8\n", b"#" * MAX_BYTES, b"#" * (MAX_BYTES + 1), b"\t- a", b"a:\n\t- b\n",
